@@ -1,1 +1,26 @@
-export {};
+export { overlap, parseCidr } from './cidr.ts';
+export { type ConditionInput, findCondition, isTrue, timestamp, withCondition } from './conditions.ts';
+export { crdOf } from './crd.ts';
+export { type KindDefinition, type KindResource, type ObjectOf, type Rule, resourceOf, type Subject } from './kind.ts';
+export * from './kinds/addon.ts';
+export * from './kinds/cluster.ts';
+export * from './kinds/cluster-spec.ts';
+export * from './kinds/cluster-template.ts';
+export * from './kinds/kubernetes-release.ts';
+export * from './kinds/machine.ts';
+export * from './kinds/region.ts';
+export * from './kinds/tenant.ts';
+export { KINDS } from './kinds.ts';
+export {
+  API_VERSION,
+  Condition,
+  DNS_LABEL,
+  FINALIZERS,
+  GROUP,
+  LABELS,
+  type Metadata,
+  tenantNamespace,
+  VERSION,
+} from './meta.ts';
+export { type FieldProblem, InvalidObjectError, type ParseOptions, parseObject } from './parse.ts';
+export { compareReleases, parseRelease, RELEASE_NAME } from './release-name.ts';

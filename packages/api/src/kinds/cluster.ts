@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { defineKind, type ObjectOf } from '../kind.ts';
+import { conditions, revision, time } from '../meta.ts';
+import { clusterRules } from './cluster-rules.ts';
+import { ClusterSpec, type ClusterSpec as Spec } from './cluster-spec.ts';
+
+const id = () => z.string().max(64);
+
+export const ClusterStatus = z
+  .object({
+    conditions: conditions('of the whole cluster: Ready, derived by the provisioner from the maps below'),
+    observedGeneration: z.int().min(0).optional().describe('Generation of the spec that Ready was seen for.'),
+    infrastructure: z
+      .object({
+        revision: revision(),
+        networkId: id().optional().describe("ID of the cluster's network."),
+        subnetId: id().optional().describe("ID of the cluster's subnet."),
+        routerId: id().optional().describe("ID of the cluster's router."),
+        securityGroups: z
+          .object({
+            controlPlane: id().optional().describe('ID of the security group of control-plane machines.'),
+            worker: id().optional().describe('ID of the security group of workers.'),
+          })
+          .optional()
+          .describe('Security groups.'),
+        serverGroups: z
+          .record(z.string().max(63), id())
+          .optional()
+          .describe('IDs of the server groups, by pool; the control plane is named control-plane.'),
+        loadBalancerId: id().optional().describe('ID of the load balancer in front of the API.'),
+        loadBalancerPoolId: id().optional().describe('ID of its pool.'),
+        floatingIp: z
+          .object({
+            id: id().describe('ID of the floating IP.'),
+            address: z.string().max(64).describe('Its address.'),
+          })
+          .optional()
+          .describe('Floating IP of the API endpoint.'),
+        endpoint: z
+          .object({
+            internal: z.string().max(128).describe('host:port of the API as machines reach it.'),
+            external: z.string().max(128).describe('host:port of the API as people and services reach it.'),
+          })
+          .optional()
+          .describe('The API endpoint.'),
+        pools: z
+          .array(
+            z.object({
+              name: z.string().max(63).describe('Pool; control-plane for the control plane.'),
+              desired: z.int().min(0).describe('Machines asked for.'),
+              machines: z.int().min(0).describe('Machines that exist.'),
+              joined: z.int().min(0).describe('Machines whose node has joined.'),
+              ready: z.int().min(0).describe('Machines whose node is Ready and whose pod network works.'),
+            }),
+          )
+          .max(33)
+          .optional()
+          .describe('Counts by pool, gathered for two seconds before they are written.')
+          .meta({ listType: 'map', listMapKeys: ['name'] }),
+        conditions: conditions('of network, endpoint and machines'),
+      })
+      .prefault({})
+      .describe("The provisioner's map."),
+    controlPlane: z
+      .object({
+        revision: revision(),
+        initMachine: id().optional().describe('UID of the Machine that was told to run kubeadm init.'),
+        initialized: z.boolean().optional().describe('Whether the first control-plane machine is up.'),
+        initializedAt: time().optional().describe('When it was.'),
+        conditions: conditions('of the control plane: PKIReady, Initialized, EndpointHealthy'),
+      })
+      .prefault({})
+      .describe("The bootstrap-worker's map."),
+    addons: z
+      .object({
+        revision: revision(),
+        items: z
+          .array(
+            z.object({
+              name: z.string().max(63).describe('Addon.'),
+              version: z.string().max(64).optional().describe('Version that is applied.'),
+              healthy: z.boolean().describe('Whether its workloads run.'),
+            }),
+          )
+          .max(64)
+          .optional()
+          .describe('What is applied.')
+          .meta({ listType: 'map', listMapKeys: ['name'] }),
+        conditions: conditions('of the addons: Applied, Healthy'),
+      })
+      .prefault({})
+      .describe("The addon-manager's map."),
+    health: z
+      .object({
+        revision: revision(),
+        conditions: conditions('of the nodes as seen from outside: Reachable'),
+      })
+      .prefault({})
+      .describe("self-healing's map."),
+  })
+  .prefault({});
+export type ClusterStatus = z.output<typeof ClusterStatus>;
+/** The one document that a team owns. */
+export type Cluster = ObjectOf<Spec, ClusterStatus>;
+
+export const ClusterKind = defineKind({
+  kind: 'Cluster',
+  plural: 'clusters',
+  singular: 'cluster',
+  shortNames: ['sc'],
+  namespaced: true,
+  description: 'A whole Kubernetes cluster: the one document that a team owns.',
+  spec: ClusterSpec,
+  status: ClusterStatus,
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether the cluster serves.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is, or is not, ready.',
+    },
+    { name: 'Release', type: 'string', jsonPath: '.spec.release', description: 'Kubernetes release.' },
+    { name: 'Region', type: 'string', jsonPath: '.spec.region', description: 'Region.' },
+    {
+      name: 'Control planes',
+      type: 'integer',
+      jsonPath: '.spec.controlPlane.count',
+      description: 'Control-plane machines.',
+    },
+    {
+      name: 'Endpoint',
+      type: 'string',
+      jsonPath: '.status.infrastructure.endpoint.external',
+      description: 'Where its API answers.',
+    },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+      description: 'What is happening, in a line.',
+      priority: 1,
+    },
+  ],
+  rules: clusterRules,
+});
