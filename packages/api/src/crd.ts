@@ -5,7 +5,7 @@ import { structural } from './structural.ts';
 
 /** The CustomResourceDefinition (apiextensions.k8s.io/v1) of a kind, as it stands in `crds/`. */
 export function crdOf(k: KindDefinition<z.ZodType, z.ZodType>): Record<string, unknown> {
-  const rules = k.rules.map(celOf);
+  const rules = celOf(k.rules);
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

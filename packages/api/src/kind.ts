@@ -24,8 +24,8 @@ export interface Subject<Spec> {
  * Both sides are tested with one table.
  */
 export interface Rule<Spec> {
-  /** CEL over the whole object; one that names `oldSelf` is asked on updates only. */
-  cel: string;
+  /** CEL over the whole object; one that names `oldSelf` is asked on updates only. Absent where a rule on a part of the schema says it. */
+  cel?: string;
   /** What is wrong and what would be right. */
   message: string;
   /** The field to blame, with a leading dot, `.spec.network`. */
@@ -80,9 +80,10 @@ export const resourceOf = (k: { kind: string; plural: string; namespaced: boolea
   namespaced: k.namespaced,
 });
 
-/** A rule as it stands in the CRD. */
-export const celOf = (r: { cel: string; message: string; fieldPath: string }): CelRule => ({
-  rule: r.cel,
-  message: r.message,
-  ...(r.fieldPath === '.metadata.name' ? {} : { fieldPath: r.fieldPath }),
-});
+/** Rules as they stand in the CRD. */
+export const celOf = (rules: { cel?: string; message: string; fieldPath: string }[]): CelRule[] =>
+  rules.flatMap((r) =>
+    r.cel === undefined
+      ? []
+      : [{ rule: r.cel, message: r.message, ...(r.fieldPath === '.metadata.name' ? {} : { fieldPath: r.fieldPath }) }],
+  );

@@ -123,6 +123,13 @@ export interface Metadata {
   deletionTimestamp?: string;
 }
 
+/** Labels of a node: at most 32. */
+export const labels = () =>
+  z
+    .record(z.string().max(317), z.string().max(63))
+    .refine((all) => Object.keys(all).length <= 32, 'must have at most 32 labels')
+    .meta({ maxProperties: 32 });
+
 /** A Secret, by namespace and name. */
 export const SecretRef = z.object({
   namespace: dnsLabel().describe('Namespace of the Secret.'),

@@ -2,7 +2,7 @@ import { overlap } from '../cidr.ts';
 import type { Rule } from '../kind.ts';
 import { DNS_LABEL } from '../meta.ts';
 import { compareReleases, parseRelease } from '../release-name.ts';
-import { CLUSTER_NAME_MAX, type ClusterSpec, type NodePool } from './cluster-spec.ts';
+import { CLUSTER_NAME_MAX, type ClusterSpec, type NodePool, POOL_FIXED, poolFixedMessage } from './cluster-spec.ts';
 
 const MINOR = (field: string) => `int(${field}.split('.')[1])`;
 const PATCH = (field: string) => `int(${field}.split('.')[2].split('-')[0])`;
@@ -32,11 +32,8 @@ const fixed = (
   check: (now, before) => !before || same(now.spec[field], before.spec[field]),
 });
 
-const POOL_FIXED = ['flavor', 'release', 'zones', 'rootVolume', 'serverGroupPolicy', 'labels', 'taints'] as const;
-
 const poolFixed = (field: (typeof POOL_FIXED)[number]): Rule<ClusterSpec> => ({
-  cel: `self.spec.nodePools.all(p, oldSelf.spec.nodePools.all(o, o.name != p.name || (has(p.${field}) == has(o.${field}) && (!has(p.${field}) || p.${field} == o.${field}))))`,
-  message: `${field} of an existing pool cannot change, since its machines would have to be replaced: only count may; add a pool with the new ${field} and remove the old one`,
+  message: poolFixedMessage(field),
   fieldPath: '.spec.nodePools',
   check: (now, before) =>
     !before ||

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsLabel, ipv4Cidr, objectName, RootVolume, Taint } from '../meta.ts';
+import { dnsLabel, ipv4Cidr, labels, objectName, RootVolume, Taint } from '../meta.ts';
 import { RELEASE_NAME } from '../release-name.ts';
 
 /** Longest name of a Cluster: with pool and suffix it must stay a host name. */
@@ -24,7 +24,22 @@ export const ControlPlane = z.object({
     .describe('Whether machines may (soft) or must never share a host.'),
 });
 
-export const NodePool = z.object({
+/** Fields of a pool that its machines are made from. */
+export const POOL_FIXED = [
+  'flavor',
+  'release',
+  'zones',
+  'rootVolume',
+  'serverGroupPolicy',
+  'labels',
+  'taints',
+] as const;
+
+/** Why one of {@link POOL_FIXED} cannot change. */
+export const poolFixedMessage = (field: string): string =>
+  `${field} of an existing pool cannot change, since its machines would have to be replaced: only count may; add a pool with the new ${field} and remove the old one`;
+
+const NodePoolFields = z.object({
   name: dnsLabel(POOL_NAME_MAX).describe('Name of the pool, unique in the cluster.'),
   count: z.int().min(0).max(POOL_COUNT_MAX).default(1).describe('Machines in the pool.'),
   flavor: flavor().describe('Flavor of the machines.'),
@@ -34,8 +49,15 @@ export const NodePool = z.object({
   serverGroupPolicy: spread()
     .default('soft-anti-affinity')
     .describe('Whether machines may (soft) or must never share a host.'),
-  labels: z.record(z.string().max(317), z.string().max(63)).optional().describe('Labels of the nodes.'),
+  labels: labels().optional().describe('Labels of the nodes.'),
   taints: z.array(Taint).max(16).optional().describe('Taints of the nodes.').meta({ listType: 'atomic' }),
+});
+// The rules stand on the item: there a list-map's new and old items are matched by name, which keeps their cost low.
+export const NodePool = NodePoolFields.meta({
+  cel: POOL_FIXED.map((field) => ({
+    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+    message: poolFixedMessage(field),
+  })),
 });
 /** One node pool of a Cluster. */
 export type NodePool = z.output<typeof NodePool>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { conditions, dnsLabel, objectName, RootVolume, revision, Taint, time } from '../meta.ts';
+import { conditions, dnsLabel, labels, objectName, RootVolume, revision, Taint, time } from '../meta.ts';
 import { RELEASE_NAME } from '../release-name.ts';
 
 export const MachineSpec = z.object({
@@ -18,7 +18,7 @@ export const MachineSpec = z.object({
   flavor: z.string().min(1).max(255).describe('ID of the flavor.'),
   zone: z.string().max(255).optional().describe('Availability zone; any where absent.'),
   rootVolume: RootVolume.optional().describe("Boot from a volume of this size; the flavor's disk where absent."),
-  labels: z.record(z.string().max(317), z.string().max(63)).optional().describe('Labels of the node.'),
+  labels: labels().optional().describe('Labels of the node.'),
   taints: z.array(Taint).max(16).optional().describe('Taints of the node.').meta({ listType: 'atomic' }),
 });
 
