@@ -36,7 +36,8 @@ export function crdOf(k: KindDefinition<z.ZodType, z.ZodType>): Record<string, u
               properties: {
                 apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
                 kind: { type: 'string', description: 'Kind of this object.' },
-                metadata: { type: 'object' },
+                // The name is declared so that rules may blame it.
+                metadata: { type: 'object', properties: { name: { type: 'string' } } },
                 spec: { description: 'What is wanted.', ...structural(k.spec) },
                 status: { description: 'What is seen, one map for each service.', ...structural(k.status) },
               },

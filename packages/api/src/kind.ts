@@ -82,8 +82,4 @@ export const resourceOf = (k: { kind: string; plural: string; namespaced: boolea
 
 /** Rules as they stand in the CRD. */
 export const celOf = (rules: { cel?: string; message: string; fieldPath: string }[]): CelRule[] =>
-  rules.flatMap((r) =>
-    r.cel === undefined
-      ? []
-      : [{ rule: r.cel, message: r.message, ...(r.fieldPath === '.metadata.name' ? {} : { fieldPath: r.fieldPath }) }],
-  );
+  rules.flatMap((r) => (r.cel === undefined ? [] : [{ rule: r.cel, message: r.message, fieldPath: r.fieldPath }]));

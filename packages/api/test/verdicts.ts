@@ -1,0 +1,202 @@
+/**
+ * Good and bad objects, with the field that is to blame. The parser and a real kube-apiserver give the same verdict on
+ * each: one test asks the parser, another (in e2e) asks an API server.
+ */
+export interface Verdict {
+  title: string;
+  kind: string;
+  object: Record<string, unknown>;
+  /** The object as it is stored, where an update is asked about. */
+  before?: Record<string, unknown>;
+  /** The field to blame; absent where the object is good. */
+  blames?: string;
+}
+
+type Spec = Record<string, unknown>;
+
+/** A good Cluster, with parts of its spec replaced. */
+export const aCluster = (spec: Spec = {}, name = 'web'): Record<string, unknown> => ({
+  apiVersion: 'shoto.dev/v1alpha1',
+  kind: 'Cluster',
+  metadata: { name, namespace: 'tenant-blue' },
+  spec: {
+    region: 'one',
+    release: 'v1.35.4',
+    controlPlane: { count: 1, flavor: 'm1.medium' },
+    nodePools: [{ name: 'default', count: 2, flavor: 'm1.small' }],
+    addons: [{ name: 'flannel' }],
+    ...spec,
+  },
+});
+
+const pool = (fields: Spec = {}): Spec => ({ name: 'default', count: 2, flavor: 'm1.small', ...fields });
+const good = (title: string, object: Record<string, unknown>, before?: Record<string, unknown>): Verdict => ({
+  title,
+  kind: object.kind as string,
+  object,
+  ...(before ? { before } : {}),
+});
+const bad = (
+  blames: string,
+  title: string,
+  object: Record<string, unknown>,
+  before?: Record<string, unknown>,
+): Verdict => ({
+  ...good(title, object, before),
+  blames,
+});
+const other = (kind: string, name: string, spec: Spec, namespace?: string): Record<string, unknown> => ({
+  apiVersion: 'shoto.dev/v1alpha1',
+  kind,
+  metadata: { name, ...(namespace ? { namespace } : {}) },
+  spec,
+});
+
+const region = (spec: Spec = {}) =>
+  other('Region', 'one', {
+    openstack: { credentialsSecretRef: { namespace: 'shoto-system', name: 'region-one' } },
+    externalNetwork: 'public',
+    checkIn: { url: 'https://172.24.4.1:9443' },
+    ...spec,
+  });
+const release = (spec: Spec = {}, name = 'v1.35.4') =>
+  other('KubernetesRelease', name, { version: 'v1.35.4', images: [{ region: 'one', image: 'node-v1.35.4' }], ...spec });
+const machine = (spec: Spec = {}) =>
+  other(
+    'Machine',
+    'web-default-abcde',
+    {
+      cluster: { name: 'web', uid: '0f0e' },
+      role: 'worker',
+      pool: 'default',
+      region: 'one',
+      release: 'v1.35.4',
+      image: 'img-1',
+      flavor: 'flv-1',
+      ...spec,
+    },
+    'tenant-blue',
+  );
+const bundle = (spec: Spec = {}) =>
+  other('AddonBundle', 'flannel-0.28.4', {
+    addon: 'flannel',
+    version: '0.28.4',
+    kubernetes: '>=1.35 <1.37',
+    provides: ['cni'],
+    manifests: {
+      digest: `sha256:${'0'.repeat(64)}`,
+      configMapRef: { namespace: 'shoto-system', name: 'flannel-0.28.4' },
+    },
+    ...spec,
+  });
+
+export const verdicts: Verdict[] = [
+  good('a cluster', aCluster()),
+  good('a cluster without pools', aCluster({ nodePools: [] })),
+  good('a pool of 0', aCluster({ nodePools: [pool({ count: 0 })] })),
+  good('three control planes', aCluster({ controlPlane: { count: 3, flavor: 'm1.medium' } })),
+  good('a pool on an older release', aCluster({ nodePools: [pool({ release: 'v1.34.9' })] })),
+  good('a release with a revision', aCluster({ release: 'v1.35.4-2' })),
+  good(
+    'networks side by side',
+    aCluster({ network: { podCIDR: '10.0.0.0/17', serviceCIDR: '10.0.128.0/17', nodeCIDR: '10.1.0.0/24' } }),
+  ),
+  bad('metadata.name', 'a name of 33 characters', aCluster({}, 'a'.repeat(33))),
+  bad('metadata.name', 'a name in capitals', aCluster({}, 'Web')),
+  bad('metadata.name', 'a name with a dot', aCluster({}, 'web.blue')),
+  bad('metadata.name', 'a name with a dash at its end', aCluster({}, 'web-')),
+  bad('spec.controlPlane.count', 'two control planes', aCluster({ controlPlane: { count: 2, flavor: 'm1.medium' } })),
+  bad('spec.controlPlane.count', 'no control plane', aCluster({ controlPlane: { count: 0, flavor: 'm1.medium' } })),
+  bad('spec.controlPlane.count', 'seven control planes', aCluster({ controlPlane: { count: 7, flavor: 'm1.medium' } })),
+  bad('spec.controlPlane.flavor', 'a control plane without a flavor', aCluster({ controlPlane: { count: 1 } })),
+  bad('spec.nodePools[0].count', '-1 workers', aCluster({ nodePools: [pool({ count: -1 })] })),
+  bad('spec.nodePools[0].count', '100,000 workers', aCluster({ nodePools: [pool({ count: 100_000 })] })),
+  bad('spec.nodePools[0].count', 'half a worker', aCluster({ nodePools: [pool({ count: 1.5 })] })),
+  bad('spec.nodePools[0].flavor', 'a pool without a flavor', aCluster({ nodePools: [{ name: 'default', count: 1 }] })),
+  bad('spec.nodePools[1]', 'two pools of one name', aCluster({ nodePools: [pool(), pool()] })),
+  bad('spec.nodePools', 'a pool named control-plane', aCluster({ nodePools: [pool({ name: 'control-plane' })] })),
+  bad('spec.nodePools[0].name', 'a pool with a long name', aCluster({ nodePools: [pool({ name: 'p'.repeat(21) })] })),
+  bad('spec.nodePools', 'a pool newer than the cluster', aCluster({ nodePools: [pool({ release: 'v1.35.5' })] })),
+  bad('spec.nodePools', 'a pool four minors older', aCluster({ nodePools: [pool({ release: 'v1.31.0' })] })),
+  bad(
+    'spec.nodePools[0].serverGroupPolicy',
+    'an unknown policy',
+    aCluster({ nodePools: [pool({ serverGroupPolicy: 'any' })] }),
+  ),
+  bad('spec.release', 'a release that is no version', aCluster({ release: 'latest' })),
+  bad('spec.region', 'no region', aCluster({ region: undefined })),
+  bad('spec.network.podCIDR', 'pods that are no network', aCluster({ network: { podCIDR: '10.0.0.0' } })),
+  bad('spec.network.podCIDR', 'pods within Services', aCluster({ network: { podCIDR: '10.96.1.0/24' } })),
+  bad(
+    'spec.network.podCIDR',
+    'machines around pods',
+    aCluster({ network: { podCIDR: '10.244.0.0/16', nodeCIDR: '10.0.0.0/8', serviceCIDR: '172.20.0.0/16' } }),
+  ),
+  bad('spec.network.serviceCIDR', 'Services on machines', aCluster({ network: { serviceCIDR: '10.8.128.0/20' } })),
+  good('more workers', aCluster({ nodePools: [pool({ count: 9 })] }), aCluster()),
+  good('one more pool', aCluster({ nodePools: [pool(), pool({ name: 'big' })] }), aCluster()),
+  good('pause', aCluster({ paused: true }), aCluster()),
+  bad('spec.release', 'an older release', aCluster({ release: 'v1.34.9' }), aCluster()),
+  bad('spec.release', 'a newer release, before upgrades are built', aCluster({ release: 'v1.36.3' }), aCluster()),
+  bad('spec.region', 'another region', aCluster({ region: 'two' }), aCluster()),
+  bad('spec.network', 'other networks', aCluster({ network: { podCIDR: '10.250.0.0/16' } }), aCluster()),
+  bad(
+    'spec.controlPlane',
+    'another flavor of the control plane',
+    aCluster({ controlPlane: { count: 1, flavor: 'm1.large' } }),
+    aCluster(),
+  ),
+  bad(
+    'spec.nodePools',
+    'another flavor of a pool',
+    aCluster({ nodePools: [pool({ flavor: 'm1.large' })] }),
+    aCluster(),
+  ),
+  bad('spec.nodePools', 'another label of a pool', aCluster({ nodePools: [pool({ labels: { a: 'b' } })] }), aCluster()),
+  good('a region', region()),
+  good('a region of machine addresses', region({ apiEndpoint: { type: 'MachineAddress' }, sharedNetwork: 'lan' })),
+  bad(
+    'spec.apiEndpoint.type',
+    'machine addresses without a network',
+    region({ apiEndpoint: { type: 'MachineAddress' } }),
+  ),
+  bad('spec.checkIn.url', 'a check-in URL without TLS', region({ checkIn: { url: 'http://172.24.4.1:9443' } })),
+  bad('spec.externalNetwork', 'no external network', region({ externalNetwork: undefined })),
+  good('a release', release()),
+  good('a second revision of a release', release({}, 'v1.35.4-2')),
+  good('a release withdrawn', release({ support: { withdrawn: true } }), release()),
+  bad('spec.version', 'a release of another name', release({}, 'v1.36.0')),
+  bad('spec.images', 'a release without images', release({ images: [] })),
+  bad('spec.images', 'another image for a release', release({ images: [{ region: 'one', image: 'new' }] }), release()),
+  bad(
+    'spec.artifacts[0].sha256',
+    'an artifact without a real digest',
+    release({ artifacts: [{ name: 'kubeadm', url: 'https://a/b', sha256: 'abc', path: '/usr/bin/kubeadm' }] }),
+  ),
+  good('a template', other('ClusterTemplate', 'default', { controlPlane: { count: 1 } })),
+  bad(
+    'spec.controlPlane.count',
+    'a template with two control planes',
+    other('ClusterTemplate', 'default', { controlPlane: { count: 2 } }),
+  ),
+  good('a tenant', other('Tenant', 'blue', {})),
+  bad('metadata.name', 'a tenant with a long name', other('Tenant', 't'.repeat(41), {})),
+  good('a machine', machine()),
+  bad('spec.role', 'a machine without a known role', machine({ role: 'etcd' })),
+  bad('spec', 'a machine edited', machine({ flavor: 'flv-2' }), machine()),
+  good('a bundle', bundle()),
+  bad('spec.kubernetes', 'a bundle for no range', bundle({ kubernetes: 'all' })),
+  bad(
+    'spec.manifests.digest',
+    'a bundle without a digest',
+    bundle({ manifests: { digest: 'sha256:0', configMapRef: { namespace: 'a', name: 'b' } } }),
+  ),
+  bad('spec', 'a bundle edited', bundle({ kubernetes: '>=1.35' }), bundle()),
+  good('an addon', other('Addon', 'web-flannel', { clusterName: 'web', addon: 'flannel' }, 'tenant-blue')),
+  bad(
+    'spec',
+    'an addon moved',
+    other('Addon', 'web-flannel', { clusterName: 'api', addon: 'flannel' }, 'tenant-blue'),
+    other('Addon', 'web-flannel', { clusterName: 'web', addon: 'flannel' }, 'tenant-blue'),
+  ),
+];
