@@ -1,1 +1,23 @@
-export {};
+export { type CallOptions, KubeClient, type KubeClientOptions, type WriteOptions } from './client.ts';
+export { type Connection, connectionFromKubeconfig, KubeconfigError, type Login } from './connection.ts';
+export { type ErrorCause, KubeError } from './errors.ts';
+export type { Subresource } from './paths.ts';
+export { type EventRecord, type Regarding, recordEvent } from './record-event.ts';
+export { isNewer, Reflector, type ReflectorOptions } from './reflector.ts';
+export * from './resources.ts';
+export type { Gate, RequestEvent } from './transport.ts';
+export {
+  apiVersionOf,
+  type HasMeta,
+  type JsonPatchOp,
+  type KubeObject,
+  keyOf,
+  type ListQuery,
+  type ObjectMeta,
+  type ObjectRef,
+  type OwnerReference,
+  type Page,
+  type ResourceType,
+  refOf,
+} from './types.ts';
+export { WorkloadPool, type WorkloadPoolOptions } from './workload-pool.ts';

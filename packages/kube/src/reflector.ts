@@ -1,0 +1,279 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeClient } from './client.ts';
+import { KubeError } from './errors.ts';
+import { listPath } from './paths.ts';
+import { type HasMeta, keyOf, type ListQuery, type ObjectRef, type Page, type ResourceType, refOf } from './types.ts';
+
+export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
+  client: KubeClient;
+  type: ResourceType;
+  /** Objects a page; default 500. */
+  pageSize?: number;
+  /** Silence after which the connection counts as dead; default 90 000 (API servers send a bookmark about each minute). */
+  idleMs?: number;
+  /** Cuts an object down to the fields in use, as soon as it is parsed. `managedFields` are always dropped. */
+  trim?: (obj: T) => T;
+  /** A change: `now` undefined = deleted, `before` undefined = new. Not called for an object that is as before. */
+  onChange?: (key: string, now: T | undefined, before: T | undefined) => void;
+  /** After each full list. */
+  onSynced?: () => void;
+  /** A list or watch that failed (it is tried again by itself), or a listener that threw. */
+  onError?: (e: unknown) => void;
+  /** Further ways to find objects: `{ byNode: (pod) => pod.spec.nodeName }`. */
+  indexes?: Record<string, (obj: T) => string | readonly string[] | undefined>;
+  /** First pause after a failure, doubled up to 30 s, with jitter; default 250. */
+  backoffMs?: number;
+}
+
+interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object: T & { code?: number; message?: string; reason?: string };
+}
+
+const MAX_BACKOFF_MS = 30_000;
+const LIST_TIMEOUT_MS = 60_000;
+
+/**
+ * A cache of the objects of one kind, kept up to date by one list and one watch.
+ *
+ * It survives what happens to watches: closed and reset connections, silence, errors within the stream, 410 (lists
+ * again and tells what went in the meantime), 429 and 5xx (waits with jitter). Keys are `namespace/name`, or `name`.
+ */
+export class Reflector<T extends HasMeta> {
+  /** Resolves after the first full list. It never rejects: errors go to `onError`, and it tries on. */
+  readonly synced: Promise<void>;
+  readonly #o: ReflectorOptions<T>;
+  readonly #items = new Map<string, T>();
+  readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  readonly #stop = new AbortController();
+  #round = new AbortController();
+  #markSynced: () => void = () => {};
+  #running: Promise<void> | undefined;
+  #resourceVersion = '';
+  #isSynced = false;
+
+  constructor(o: ReflectorOptions<T>) {
+    this.#o = o;
+    this.synced = new Promise((resolve) => {
+      this.#markSynced = resolve;
+    });
+    for (const name of Object.keys(o.indexes ?? {})) this.#indexes.set(name, new Map());
+  }
+
+  /** Begins. Once only. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** The cache holds a full list (an old one, while the server cannot be reached). */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** The newest resourceVersion that was seen, by an event, a bookmark or a list. */
+  get resourceVersion(): string {
+    return this.#resourceVersion;
+  }
+
+  get(key: string): T | undefined {
+    return this.#items.get(key);
+  }
+
+  list(): T[] {
+    return [...this.#items.values()];
+  }
+
+  /** Objects for which the index of that name gave this value. @throws {RangeError} no such index */
+  byIndex(name: string, value: string): T[] {
+    const index = this.#indexes.get(name);
+    if (!index) throw new RangeError(`reflector of ${this.#o.type.plural} has no index "${name}"`);
+    const found: T[] = [];
+    for (const key of index.get(value) ?? []) {
+      const item = this.#items.get(key);
+      if (item) found.push(item);
+    }
+    return found;
+  }
+
+  /**
+   * The object from the cache if the cache is as new as `resourceVersion`, else read live (trimmed, not kept).
+   * For a worker that was woken by another replica's cache.
+   * @throws {KubeError} when the live read fails
+   */
+  async read(key: string, resourceVersion?: string): Promise<T | undefined> {
+    const cached = this.#items.get(key);
+    const enough =
+      resourceVersion === undefined ||
+      !isNewer(resourceVersion, this.#resourceVersion) ||
+      (cached !== undefined && !isNewer(resourceVersion, cached.metadata.resourceVersion ?? ''));
+    if (enough) return cached;
+    const ref: ObjectRef = refOf(key);
+    const live = await this.#o.client.get<T>(this.#o.type, ref);
+    return live && this.#trim(live);
+  }
+
+  /** Lists again, as after a 410: what was missed is told, what is as before is not. */
+  relist(): void {
+    this.#resourceVersion = '';
+    this.#round.abort();
+  }
+
+  /** Ends the watch. The cache stays readable. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#stop.signal.aborted) {
+      this.#round = new AbortController();
+      const started = performance.now();
+      try {
+        if (!this.#resourceVersion) {
+          await this.#list();
+          failures = 0;
+        }
+        const events = await this.#watch();
+        if (events > 0 || performance.now() - started > 10_000) failures = 0;
+        // A watch that ends at once without a word must not spin.
+        else await this.#pause(failures++);
+      } catch (e) {
+        if (this.#stop.signal.aborted) return;
+        if (this.#round.signal.aborted) continue;
+        if (e instanceof KubeError && e.isGone) this.#resourceVersion = '';
+        else this.#o.onError?.(e);
+        if (performance.now() - started > 10_000) failures = 0;
+        await this.#pause(failures++, e instanceof KubeError ? e.retryAfterMs : undefined);
+      }
+    }
+  }
+
+  async #pause(failures: number, atLeastMs = 0): Promise<void> {
+    const backoff = Math.min(MAX_BACKOFF_MS, (this.#o.backoffMs ?? 250) * 2 ** Math.min(failures, 20));
+    const ms = Math.max(atLeastMs, backoff * (0.5 + Math.random() / 2));
+    await sleep(ms, undefined, { signal: AbortSignal.any([this.#stop.signal, this.#round.signal]) }).catch(() => {});
+  }
+
+  get #signal(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, this.#round.signal]);
+  }
+
+  get #query(): ListQuery {
+    const { namespace, labelSelector, fieldSelector } = this.#o;
+    return {
+      ...(namespace ? { namespace } : {}),
+      ...(labelSelector ? { labelSelector } : {}),
+      ...(fieldSelector ? { fieldSelector } : {}),
+    };
+  }
+
+  async #list(): Promise<void> {
+    const { client, type, pageSize = 500 } = this.#o;
+    const signal = this.#signal;
+    const seen = new Set<string>();
+    let next: string | undefined;
+    let resourceVersion = '';
+    do {
+      const page: Page<T> = await client.list<T>(
+        type,
+        { ...this.#query, limit: pageSize, ...(next ? { continue: next } : {}) },
+        { signal, timeoutMs: LIST_TIMEOUT_MS },
+      );
+      for (const item of page.items) seen.add(this.#put(item));
+      next = page.metadata.continue;
+      resourceVersion = page.metadata.resourceVersion ?? '';
+    } while (next);
+    for (const key of [...this.#items.keys()]) if (!seen.has(key)) this.#remove(key);
+    this.#resourceVersion = resourceVersion;
+    this.#isSynced = true;
+    this.#markSynced();
+    this.#call(() => this.#o.onSynced?.());
+  }
+
+  /** @returns how many events came until the server ended the watch */
+  async #watch(): Promise<number> {
+    const { client, type, idleMs = 90_000 } = this.#o;
+    const path = listPath(type, this.#query, {
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: this.#resourceVersion,
+      // Spread, so that the watches of all replicas do not end together.
+      timeoutSeconds: String(240 + Math.floor(Math.random() * 120)),
+    });
+    let events = 0;
+    for await (const line of client.watchLines(path, { signal: this.#signal, idleMs })) {
+      const event = JSON.parse(line) as WatchEvent<T>;
+      if (event.type === 'ERROR') {
+        const { code = 500, reason = 'Unknown', message = 'error within the watch' } = event.object;
+        throw new KubeError({ status: code, reason, method: 'GET', path: path.split('?')[0] ?? path, message });
+      }
+      events++;
+      const resourceVersion = event.object.metadata.resourceVersion ?? '';
+      if (event.type === 'DELETED') this.#remove(keyOf(event.object), resourceVersion);
+      else if (event.type !== 'BOOKMARK') this.#put(event.object, resourceVersion);
+      // After the handling: a listener that reads `resourceVersion` must find the object in the cache.
+      if (!this.#round.signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
+    }
+    return events;
+  }
+
+  #trim(item: T): T {
+    delete item.metadata.managedFields;
+    return this.#o.trim ? this.#o.trim(item) : item;
+  }
+
+  #put(raw: T, streamVersion?: string): string {
+    const key = keyOf(raw);
+    const before = this.#items.get(key);
+    if (before?.metadata.resourceVersion === raw.metadata.resourceVersion && before?.metadata.uid === raw.metadata.uid)
+      return key;
+    const now = this.#trim(raw);
+    this.#items.set(key, now);
+    this.#reindex(key, now, before);
+    if (streamVersion) this.#resourceVersion = streamVersion;
+    this.#call(() => this.#o.onChange?.(key, now, before));
+    return key;
+  }
+
+  #remove(key: string, streamVersion?: string): void {
+    const before = this.#items.get(key);
+    if (!before) return;
+    this.#items.delete(key);
+    this.#reindex(key, undefined, before);
+    if (streamVersion) this.#resourceVersion = streamVersion;
+    this.#call(() => this.#o.onChange?.(key, undefined, before));
+  }
+
+  #reindex(key: string, now: T | undefined, before: T | undefined): void {
+    for (const [name, indexOf] of Object.entries(this.#o.indexes ?? {})) {
+      const index = this.#indexes.get(name);
+      const values = (obj: T | undefined): readonly string[] => [(obj && indexOf(obj)) ?? []].flat();
+      for (const value of values(before)) {
+        const keys = index?.get(value);
+        keys?.delete(key);
+        if (keys?.size === 0) index?.delete(value);
+      }
+      for (const value of values(now)) {
+        const keys = index?.get(value) ?? new Set<string>();
+        keys.add(key);
+        index?.set(value, keys);
+      }
+    }
+  }
+
+  /** A listener that throws must not end the watch. */
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (e) {
+      this.#o.onError?.(e);
+    }
+  }
+}
+
+/** Whether resourceVersion `a` is newer than `b` (decimal numbers of one API server; '' is older than all). */
+export function isNewer(a: string, b: string): boolean {
+  if (a.length !== b.length) return a.length > b.length;
+  return a > b;
+}

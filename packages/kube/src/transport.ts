@@ -1,0 +1,182 @@
+import { Agent, type Dispatcher, errors } from 'undici';
+import type { Connection, Login } from './connection.ts';
+import { errorFromAnswer, KubeError } from './errors.ts';
+
+/** A finished request, for counters. `status` 0: no answer. */
+export interface RequestEvent {
+  method: string;
+  /** `list` and `watch` are told from `get` by the query. */
+  verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+  path: string;
+  status: number;
+  ms: number;
+}
+
+/** Asked before, told after each request: a circuit breaker. */
+export interface Gate {
+  /** @throws {KubeError} `CircuitOpen` when no request may go out now */
+  enter(method: string, path: string): void;
+  /** @param reached - the server gave an answer, whichever */
+  leave(reached: boolean): void;
+}
+
+export interface TransportOptions {
+  connection: Connection;
+  userAgent: string;
+  /** Sockets at most; watches count. Default 32. */
+  maxSockets?: number;
+  /** Idle sockets are closed after this; default 55 000, below the 90 s of a kube-apiserver. */
+  keepAliveMs?: number;
+  connectTimeoutMs?: number;
+  onRequest?: (e: RequestEvent) => void;
+  gate?: Gate;
+}
+
+export interface Send {
+  method: string;
+  /** With the query. */
+  path: string;
+  verb: RequestEvent['verb'];
+  body?: string;
+  contentType?: string;
+  accept?: string;
+  signal?: AbortSignal;
+  /** Until the first byte of the answer. */
+  headersTimeoutMs: number;
+  /** Silence within the body. */
+  bodyTimeoutMs: number;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Dispatcher.ResponseData['body'];
+}
+
+/** Sends requests over few kept sockets with the credentials of a {@link Connection}. */
+export class Transport {
+  readonly #o: TransportOptions;
+  readonly #origin: string;
+  readonly #prefix: string;
+  #agent: Agent | undefined;
+  #login: Login | undefined;
+
+  constructor(o: TransportOptions) {
+    this.#o = o;
+    const url = new URL(o.connection.server);
+    this.#origin = url.origin;
+    this.#prefix = url.pathname.replace(/\/+$/, '');
+  }
+
+  /**
+   * Sends and returns the answer with its body unread (read it or `dump()` it), for statuses below 400.
+   * @throws {KubeError} for a status of 400 and above, and with status 0 when there was no answer
+   */
+  async send(r: Send): Promise<Answer> {
+    try {
+      return await this.#once(r, false);
+    } catch (e) {
+      const again =
+        e instanceof KubeError &&
+        // Not carried out: the credentials have expired, a new login may help.
+        ((e.status === 401 && this.#o.connection.login !== undefined) ||
+          // A kept socket that the server had closed in the meantime; only for reads, a write may have happened.
+          (r.method === 'GET' && e.reason === 'Unreachable' && e.cause instanceof errors.SocketError));
+      if (!again) throw e;
+      return await this.#once(r, e.status === 401);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent?.destroy();
+    this.#agent = undefined;
+  }
+
+  async #once(r: Send, loginAgain: boolean): Promise<Answer> {
+    const path = r.path.split('?')[0] ?? r.path;
+    this.#o.gate?.enter(r.method, path);
+    const started = performance.now();
+    let status = 0;
+    try {
+      const headers = await this.#headers(r, loginAgain);
+      const answer = await this.#dispatcher().request({
+        origin: this.#origin,
+        path: this.#prefix + r.path,
+        method: r.method as Dispatcher.HttpMethod,
+        headers,
+        body: r.body ?? null,
+        signal: r.signal ?? null,
+        headersTimeout: r.headersTimeoutMs,
+        bodyTimeout: r.bodyTimeoutMs,
+      });
+      status = answer.statusCode;
+      if (status >= 400) throw errorFromAnswer(r.method, path, status, answer.headers, await answer.body.text());
+      return { status, headers: answer.headers, body: answer.body };
+    } catch (e) {
+      throw e instanceof KubeError ? e : noAnswer(r.method, path, e, r.signal);
+    } finally {
+      this.#o.gate?.leave(status !== 0 || r.signal?.aborted === true);
+      this.#o.onRequest?.({ method: r.method, verb: r.verb, path, status, ms: performance.now() - started });
+    }
+  }
+
+  async #headers(r: Send, loginAgain: boolean): Promise<Record<string, string>> {
+    const { connection } = this.#o;
+    if (connection.login && (!this.#login || loginAgain)) {
+      const login = await connection.login(loginAgain);
+      if (login.cert !== this.#login?.cert) await this.close();
+      this.#login = login;
+    }
+    const headers: Record<string, string> = { 'user-agent': this.#o.userAgent, accept: r.accept ?? 'application/json' };
+    if (r.contentType) headers['content-type'] = r.contentType;
+    const token =
+      this.#login?.token ?? (typeof connection.token === 'function' ? await connection.token() : connection.token);
+    if (token) headers.authorization = `Bearer ${token}`;
+    return headers;
+  }
+
+  #dispatcher(): Agent {
+    if (this.#agent) return this.#agent;
+    const { connection: c } = this.#o;
+    const cert = this.#login?.cert ?? c.cert;
+    const key = this.#login?.key ?? c.key;
+    const keepAlive = this.#o.keepAliveMs ?? 55_000;
+    this.#agent = new Agent({
+      allowH2: false,
+      connections: this.#o.maxSockets ?? 32,
+      pipelining: 1,
+      keepAliveTimeout: keepAlive,
+      keepAliveMaxTimeout: keepAlive,
+      connect: {
+        timeout: this.#o.connectTimeoutMs ?? 5_000,
+        ...(c.ca ? { ca: c.ca } : {}),
+        ...(cert ? { cert } : {}),
+        ...(key ? { key } : {}),
+        ...(c.serverName ? { servername: c.serverName } : {}),
+        ...(c.insecure ? { rejectUnauthorized: false } : {}),
+      },
+    });
+    return this.#agent;
+  }
+}
+
+/** The error of a request without an answer. */
+export function noAnswer(method: string, path: string, cause: unknown, signal?: AbortSignal): KubeError {
+  const e = cause instanceof Error ? cause : new Error(String(cause));
+  const code = (e as { code?: string }).code ?? '';
+  const timeout =
+    /TIMEOUT/.test(code) || e.name === 'TimeoutError' || (signal?.reason as Error | undefined)?.name === 'TimeoutError';
+  const aborted = !timeout && (signal?.aborted === true || e.name === 'AbortError');
+  return new KubeError({
+    status: 0,
+    reason: timeout ? 'Timeout' : aborted ? 'Aborted' : 'Unreachable',
+    method,
+    path,
+    message: timeout
+      ? `no answer in time (${code || e.name})`
+      : aborted
+        ? 'given up by the caller'
+        : `no answer: ${e.message || code}`,
+    cause: e,
+  });
+}
