@@ -65,6 +65,9 @@ export const ClusterStatus = z
       .object({
         revision: revision(),
         initMachine: id().optional().describe('UID of the Machine that was told to run kubeadm init.'),
+        joinMachine: id()
+          .optional()
+          .describe('UID of the Machine that may join the control plane now: etcd takes one new member at a time.'),
         initialized: z.boolean().optional().describe('Whether the first control-plane machine is up.'),
         initializedAt: time().optional().describe('When it was.'),
         conditions: conditions('of the control plane: PKIReady, Initialized, EndpointHealthy'),

@@ -63,7 +63,7 @@ export const MachineStatus = z
           .optional()
           .describe('Steps that failed or took more than 10 s.')
           .meta({ listType: 'map', listMapKeys: ['name'] }),
-        conditions: conditions("of the node's way in and out: Joined"),
+        conditions: conditions("of the node's way in and out: Joined, TicketMisused, Drained"),
       })
       .prefault({})
       .describe("The bootstrap-worker's map."),
