@@ -70,6 +70,8 @@ out = {
     'flavors': {name: flavor(name, *size) for name, *size in FLAVORS},
     'image': guest_image(),
     'external_network': external_network(),
+    # where machines reach this host, in front of their router
+    'host_address': f'{EXT_NET}.1' if PROFILE == 'libvirt' else None,
     'application_credential': {'id': credential.id, 'secret': credential.secret},
     'project_id': lab.session.get_project_id(),
 }
