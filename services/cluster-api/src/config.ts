@@ -1,0 +1,20 @@
+import { address, commonConfig } from '@shoto/service';
+import { z } from 'zod';
+
+/** The environment of cluster-api. */
+export const configSchema = z.object({
+  ...commonConfig,
+  SHOTO_API_ADDRESS: address.prefault('127.0.0.1:8080').describe('Where the REST API listens, host:port'),
+  SHOTO_API_TLS_CERT_FILE: z.string().default('').describe('PEM certificate of the REST API; plain HTTP without it'),
+  SHOTO_API_TLS_KEY_FILE: z.string().default('').describe('PEM key of that certificate'),
+  SHOTO_WEBHOOK_ADDRESS: address
+    .optional()
+    .describe('Where the admission webhook listens (TLS), host:port; none without it'),
+  SHOTO_TOKENS_FILE: z
+    .string()
+    .min(1)
+    .describe('File of tokens, one a line: token,user,group|group,expiry (RFC 3339, or empty for never)'),
+  SHOTO_BOOTSTRAP_URL: z.url({ protocol: /^https$/ }).describe("https URL of the bootstrap-worker's internal API"),
+});
+/** Configuration of cluster-api, as read. */
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,102 @@
+import { type Cluster, type Condition, findCondition, isTrue, type Machine } from '@shoto/api';
+
+/** One step on the way of a Cluster, as a person follows it. */
+export interface Step {
+  /** Stable name, for programs. */
+  name: 'network' | 'endpoint' | 'machines' | 'control-plane' | 'addons' | 'nodes' | 'ready' | 'deletion';
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  /** What is happening, in one line. */
+  message: string;
+  /** RFC 3339, where known. */
+  since?: string;
+}
+
+/** How far a Cluster is. */
+export interface Progress {
+  cluster: string;
+  ready: boolean;
+  deleting: boolean;
+  /** The line to read when only one is read. */
+  message: string;
+  steps: Step[];
+}
+
+const ofCondition = (name: Step['name'], c: Condition | undefined, otherwise: string): Step => ({
+  name,
+  state: !c
+    ? 'waiting'
+    : c.status === 'True'
+      ? 'done'
+      : /Fail|Invalid|Error|NotFound|Exceeded|Unauthorized/.test(c.reason)
+        ? 'failed'
+        : 'running',
+  message: c?.message || (c?.status === 'True' ? 'done' : otherwise),
+  ...(c ? { since: c.lastTransitionTime } : {}),
+});
+
+/** The steps of a Cluster, derived from what each service says of it. Pure. */
+export function progressOf(cluster: Cluster, machines: Machine[]): Progress {
+  const s = cluster.status;
+  const ready = findCondition(s?.conditions, 'Ready');
+  const deleting = cluster.metadata.deletionTimestamp !== undefined;
+  if (deleting) {
+    const left = machines.length;
+    const message =
+      left > 0
+        ? `${left} machine${left === 1 ? '' : 's'} still to go`
+        : (ready?.message ?? 'network and endpoint are being removed');
+    return {
+      cluster: cluster.metadata.name,
+      ready: false,
+      deleting,
+      message,
+      steps: [{ name: 'deletion', state: 'running', message, since: cluster.metadata.deletionTimestamp! }],
+    };
+  }
+  const wanted = cluster.spec.controlPlane.count + cluster.spec.nodePools.reduce((n, p) => n + p.count, 0);
+  const active = machines.filter((m) => m.status?.server?.state === 'Active').length;
+  const healthy = machines.filter((m) => m.status?.health?.ready).length;
+  const joined = machines.filter((m) => isTrue(m.status?.bootstrap?.conditions, 'Joined')).length;
+  const failed = machines.flatMap((m) => {
+    const c = [...(m.status?.server?.conditions ?? []), ...(m.status?.bootstrap?.conditions ?? [])].find(
+      (x) => x.status === 'False',
+    );
+    return c ? [`${m.metadata.name}: ${c.message}`] : [];
+  });
+  const steps: Step[] = [
+    ofCondition('network', findCondition(s?.infrastructure?.conditions, 'NetworkReady'), 'waiting for its turn'),
+    ofCondition('endpoint', findCondition(s?.infrastructure?.conditions, 'EndpointReady'), 'waiting for the network'),
+    {
+      name: 'machines',
+      state: active >= wanted ? 'done' : failed.length > 0 ? 'failed' : machines.length > 0 ? 'running' : 'waiting',
+      message: failed[0] ?? `${active} of ${wanted} servers run`,
+    },
+    {
+      name: 'control-plane',
+      state: s?.controlPlane?.initialized ? 'done' : active > 0 ? 'running' : 'waiting',
+      message: s?.controlPlane?.initialized
+        ? 'the API server answers'
+        : (s?.controlPlane?.conditions?.find((c) => c.status !== 'True')?.message ??
+          'waiting for the first control-plane machine'),
+      ...(s?.controlPlane?.initializedAt ? { since: s.controlPlane.initializedAt } : {}),
+    },
+    ofCondition(
+      'addons',
+      findCondition(s?.addons?.conditions, 'Healthy') ?? findCondition(s?.addons?.conditions, 'Applied'),
+      'waiting for the control plane',
+    ),
+    {
+      name: 'nodes',
+      state: healthy >= wanted ? 'done' : joined > 0 ? 'running' : 'waiting',
+      message: `${joined} of ${wanted} nodes joined, ${healthy} ready`,
+    },
+    ofCondition('ready', ready, 'not yet'),
+  ];
+  return {
+    cluster: cluster.metadata.name,
+    ready: ready?.status === 'True',
+    deleting,
+    message: ready?.message ?? 'accepted: waiting for the provisioner',
+    steps,
+  };
+}

@@ -1,0 +1,137 @@
+import { type ClusterSpec, type FieldProblem, type KubernetesRelease, type Region, tenantNamespace } from '@shoto/api';
+
+/** What a Cluster may refer to, as it is known now. */
+export interface Catalogue {
+  region(name: string): Region | undefined;
+  regions(): Region[];
+  release(name: string): KubernetesRelease | undefined;
+  releases(): KubernetesRelease[];
+}
+
+const choose = (names: string[]): string =>
+  names.length > 0 ? `choose one of ${names.sort().join(', ')}` : 'none is on offer yet';
+
+/**
+ * What is wrong with the references of a spec: region, release, flavors and zones that nobody offers.
+ * Flavors and zones that a Region does not list are the provisioner's to look up in the cloud.
+ *
+ * @param before - the spec as it is stored; what is not changed is not asked about again
+ * @param now - milliseconds since the epoch
+ */
+export function checkReferences(
+  spec: ClusterSpec,
+  catalogue: Catalogue,
+  now: number,
+  before?: ClusterSpec,
+): FieldProblem[] {
+  const region = catalogue.region(spec.region);
+  if (!region && spec.region !== before?.region)
+    return [
+      {
+        field: 'spec.region',
+        reason: 'Invalid',
+        message: `region ${JSON.stringify(spec.region)} does not exist: ${choose(catalogue.regions().map((r) => r.metadata.name))}`,
+      },
+    ];
+  return [
+    ...release('spec.release', spec.release, before?.release),
+    ...(region ? flavor('spec.controlPlane.flavor', spec.controlPlane.flavor, before?.controlPlane.flavor) : []),
+    ...(region ? zones('spec.controlPlane.zones', spec.controlPlane.zones, before?.controlPlane.zones) : []),
+    ...endpoint(),
+    ...spec.nodePools.flatMap((p, i) => {
+      const old = before?.nodePools.find((x) => x.name === p.name);
+      const at = `spec.nodePools[${i}]`;
+      return [
+        ...(p.release ? release(`${at}.release`, p.release, old?.release) : []),
+        ...flavor(`${at}.flavor`, p.flavor, old?.flavor),
+        ...zones(`${at}.zones`, p.zones, old?.zones),
+      ];
+    }),
+  ];
+
+  function release(field: string, name: string, old: string | undefined): FieldProblem[] {
+    if (name === old) return [];
+    const found = catalogue.release(name);
+    const offered = catalogue
+      .releases()
+      .filter((r) => isOffered(r, spec.region, now))
+      .map((r) => r.metadata.name);
+    if (!found)
+      return [
+        { field, reason: 'Invalid', message: `release ${JSON.stringify(name)} does not exist: ${choose(offered)}` },
+      ];
+    if (!found.spec.images.some((i) => i.region === spec.region))
+      return [
+        {
+          field,
+          reason: 'Invalid',
+          message: `release ${name} is not offered in region ${spec.region}: ${choose(offered)}`,
+        },
+      ];
+    if (!isOffered(found, spec.region, now))
+      return [
+        {
+          field,
+          reason: 'Invalid',
+          message: `release ${name} is withdrawn or out of its support window: ${choose(offered)}`,
+        },
+      ];
+    return [];
+  }
+  function flavor(field: string, name: string, old: string | undefined): FieldProblem[] {
+    const offered = region?.spec.flavors ?? [];
+    if (name === old || offered.length === 0 || offered.includes(name)) return [];
+    return [
+      {
+        field,
+        reason: 'Invalid',
+        message: `flavor ${JSON.stringify(name)} is not offered in region ${spec.region}: ${choose([...offered])}`,
+      },
+    ];
+  }
+  function zones(field: string, names: string[] | undefined, old: string[] | undefined): FieldProblem[] {
+    const offered = region?.spec.zones ?? [];
+    if (!names || offered.length === 0 || JSON.stringify(names) === JSON.stringify(old)) return [];
+    return names
+      .map((name, i) => ({ name, i }))
+      .filter(({ name }) => !offered.includes(name))
+      .map(({ name, i }) => ({
+        field: `${field}[${i}]`,
+        reason: 'Invalid' as const,
+        message: `zone ${JSON.stringify(name)} does not exist in region ${spec.region}: ${choose([...offered])}`,
+      }));
+  }
+  function endpoint(): FieldProblem[] {
+    if (region?.spec.apiEndpoint.type === 'LoadBalancer' || !region || spec.controlPlane.count === 1) return [];
+    return [
+      {
+        field: 'spec.controlPlane.count',
+        reason: 'Invalid',
+        message: `region ${spec.region} has no load balancer in front of API servers (${region.spec.apiEndpoint.type}): ask for 1`,
+      },
+    ];
+  }
+}
+
+/** Whether clusters of a region may ask for a release at this time. */
+export function isOffered(r: KubernetesRelease, region: string, now: number): boolean {
+  const { from, until, withdrawn } = r.spec.support;
+  return (
+    !withdrawn &&
+    (!from || Date.parse(from) <= now) &&
+    (!until || now < Date.parse(until)) &&
+    r.spec.images.some((i) => i.region === region)
+  );
+}
+
+/** A Cluster must live in the namespace of a tenant. */
+export const namespaceProblem = (namespace: string | undefined): FieldProblem[] =>
+  namespace?.startsWith(tenantNamespace(''))
+    ? []
+    : [
+        {
+          field: 'metadata.namespace',
+          reason: 'Invalid',
+          message: `clusters live in the namespace of a tenant: ${tenantNamespace('<tenant>')}`,
+        },
+      ];

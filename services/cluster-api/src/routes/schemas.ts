@@ -1,0 +1,116 @@
+import {
+  ClusterSpec,
+  ClusterTemplateSpec,
+  Condition,
+  KubernetesReleaseSpec,
+  MachineSpec,
+  RegionSpec,
+  TenantSpec,
+} from '@shoto/api';
+import { z } from 'zod';
+
+const Meta = z.looseObject({
+  name: z.string(),
+  namespace: z.string().optional(),
+  uid: z.string().optional(),
+  resourceVersion: z.string().optional(),
+});
+const object = <T extends z.ZodType>(spec: T) =>
+  z.looseObject({
+    apiVersion: z.string(),
+    kind: z.string(),
+    metadata: Meta,
+    spec,
+    status: z.looseObject({ conditions: z.array(Condition).optional() }).optional(),
+  });
+const list = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    continue: z.string().optional().describe('Give it as ?continue= for the next page; absent on the last one.'),
+  });
+
+/** A problem as RFC 9457 describes it. */
+export const ProblemSchema = z.object({
+  type: z.string().describe('URI of the kind of problem.'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What is wrong and what to do.'),
+  reason: z.string().describe('CamelCase, for programs.'),
+  errors: z
+    .array(z.object({ field: z.string(), message: z.string(), reason: z.string().optional() }))
+    .optional()
+    .describe('What is wrong with which field.'),
+});
+
+export const ClusterObject = object(ClusterSpec);
+export const ClusterList = list(ClusterObject);
+export const MachineList = list(object(MachineSpec));
+export const RegionList = list(object(RegionSpec));
+export const ReleaseList = list(object(KubernetesReleaseSpec));
+export const TemplateList = list(object(ClusterTemplateSpec));
+export const TenantObject = object(TenantSpec);
+export const TenantList = list(TenantObject);
+
+/** What is sent to make a cluster. Fields that a template presets may be left out. */
+export const ClusterCreate = z.object({
+  apiVersion: z.string().optional(),
+  kind: z.string().optional(),
+  metadata: z.object({
+    name: z.string().describe('Name of the cluster.'),
+    labels: z.record(z.string(), z.string()).optional(),
+  }),
+  spec: ClusterSpec.partial().describe('What is wanted; what a template presets may be left out.'),
+});
+export const ClusterPatch = z.object({
+  metadata: z.object({ labels: z.record(z.string(), z.string().nullable()).optional() }).optional(),
+  spec: ClusterSpec.partial().optional(),
+});
+
+export const TenantParams = z.object({ tenant: z.string().min(1).max(40).describe('Name of the tenant.') });
+export const ClusterParams = TenantParams.extend({
+  cluster: z.string().min(1).max(253).describe('Name of the cluster.'),
+});
+export const ListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).optional().describe('Most objects a page; 500 where absent.'),
+  continue: z.string().max(4096).optional().describe('Where the last page ended.'),
+  labelSelector: z.string().max(1024).optional().describe('As of kubectl -l.'),
+});
+export const DryRun = z.object({ dryRun: z.stringbool().optional().describe('Check everything and change nothing.') });
+export const CreateQuery = DryRun.extend({
+  template: z
+    .string()
+    .max(253)
+    .optional()
+    .describe('ClusterTemplate to take defaults from; the one named default where absent.'),
+});
+
+export const ProgressObject = z.object({
+  cluster: z.string(),
+  ready: z.boolean(),
+  deleting: z.boolean(),
+  message: z.string(),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['waiting', 'running', 'done', 'failed']),
+      message: z.string(),
+      since: z.string().optional(),
+    }),
+  ),
+});
+export const EventList = z.object({
+  items: z.array(
+    z.object({
+      time: z.string(),
+      type: z.string(),
+      reason: z.string(),
+      object: z.string(),
+      message: z.string(),
+      count: z.int(),
+    }),
+  ),
+});
+export const KubeconfigRequest = z.object({
+  seconds: z.int().min(60).max(86400).default(3600).describe('How long it is good for.'),
+});
+export const KubeconfigAnswer = z.object({ kubeconfig: z.string(), expiresAt: z.string() });

@@ -1,0 +1,85 @@
+import { createServer, type Server } from 'node:https';
+import { type ClusterSpec, InvalidObjectError, type Subject } from '@shoto/api';
+import type { Logger } from '@shoto/service';
+import { type ClusterDeps, checkCluster } from './clusters.ts';
+import { namespaceProblem } from './references.ts';
+
+interface Review {
+  apiVersion: string;
+  kind: string;
+  request?: {
+    uid: string;
+    operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+    subResource?: string;
+    namespace?: string;
+    object?: { metadata: { name: string; deletionTimestamp?: string }; spec: unknown };
+    oldObject?: Subject<ClusterSpec>;
+  };
+}
+
+/** Longest review that is read, in bytes; an API server sends old and new object. */
+const LIMIT = 4 * 1024 * 1024;
+
+/** The verdict on one AdmissionReview (admission.k8s.io/v1): the same as the REST API gives. Pure but for the catalogue. */
+export function reviewCluster(d: Pick<ClusterDeps, 'store' | 'now'>, review: Review): object {
+  const request = review.request;
+  const answer = (allowed: boolean, status?: object) => ({
+    apiVersion: review.apiVersion,
+    kind: review.kind,
+    response: { uid: request?.uid ?? '', allowed, ...(status ? { status } : {}) },
+  });
+  if (!request?.object || request.subResource || (request.operation !== 'CREATE' && request.operation !== 'UPDATE'))
+    return answer(true);
+  const { object, oldObject } = request;
+  // Finalizers must always be removable, and labels are nobody's harm: only the spec is judged.
+  if (
+    oldObject &&
+    (object.metadata.deletionTimestamp || JSON.stringify(object.spec) === JSON.stringify(oldObject.spec))
+  )
+    return answer(true);
+  try {
+    const place = namespaceProblem(request.namespace);
+    if (place.length > 0) throw new InvalidObjectError('Cluster', object.metadata.name, place);
+    checkCluster(d, { metadata: object.metadata, spec: object.spec }, oldObject);
+    return answer(true);
+  } catch (e) {
+    if (!(e instanceof InvalidObjectError)) throw e;
+    return answer(false, {
+      code: 422,
+      reason: 'Invalid',
+      message: e.problems.map((p) => `${p.field}: ${p.message}`).join('; '),
+      details: {
+        name: object.metadata.name,
+        kind: 'Cluster',
+        causes: e.problems.map((p) => ({ reason: `FieldValue${p.reason}`, field: p.field, message: p.message })),
+      },
+    });
+  }
+}
+
+/** Serves the admission webhook at /admission/clusters. The API server verifies us; it needs no credentials of its own. */
+export function createWebhook(
+  d: Pick<ClusterDeps, 'store' | 'now'>,
+  o: { cert: string; key: string; log: Logger },
+): Server {
+  return createServer({ cert: o.cert, key: o.key }, (req, res) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on('data', (c: Buffer) => {
+      size += c.length;
+      if (size > LIMIT) req.destroy();
+      else chunks.push(c);
+    });
+    req.on('end', () => {
+      try {
+        if (req.method !== 'POST' || req.url?.split('?')[0] !== '/admission/clusters')
+          return void res.writeHead(404).end();
+        const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Review;
+        res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reviewCluster(d, review)));
+      } catch (err) {
+        o.log.error({ err }, 'admission review failed');
+        res.writeHead(500).end();
+      }
+    });
+  });
+}
