@@ -83,6 +83,11 @@ export class Reflector<T extends HasMeta> {
     return [...this.#items.values()];
   }
 
+  /** All keys with their objects. */
+  entries(): IterableIterator<[string, T]> {
+    return this.#items.entries();
+  }
+
   /** Objects for which the index of that name gave this value. @throws {RangeError} no such index */
   byIndex(name: string, value: string): T[] {
     const index = this.#indexes.get(name);
