@@ -150,3 +150,7 @@ export const RootVolume = z.object({
   sizeGiB: z.int().min(1).max(16384).describe('Size of the volume in GiB.'),
   type: z.string().min(1).max(255).optional().describe("Volume type; the cloud's default where absent."),
 });
+
+/** Secret of the system namespace that holds a service's own kubeconfig for a workload cluster, under the key `value`. */
+export const workloadSecretName = (clusterUid: string, service: string): string =>
+  `${clusterUid}-kubeconfig-${service}`;

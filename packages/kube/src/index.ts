@@ -5,6 +5,7 @@ export type { Subresource } from './paths.ts';
 export { type EventRecord, type Regarding, recordEvent } from './record-event.ts';
 export { isNewer, Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './resources.ts';
+export { connectionFromSecret } from './secret-connection.ts';
 export type { Gate, RequestEvent } from './transport.ts';
 export {
   apiVersionOf,

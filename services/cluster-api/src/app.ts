@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { Logger } from '@shoto/service';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticator, User } from './auth/access.ts';
@@ -37,8 +37,7 @@ export async function createApp(o: {
     loggerInstance: o.log as unknown as FastifyBaseLogger,
     bodyLimit: BODY_LIMIT,
     // One line a request is the access log's business, not ours: what changes something is logged by its route.
-    logController: undefined,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     ...(o.tls ? { https: o.tls } : {}),
   } as object) as unknown as FastifyInstance;
@@ -55,13 +54,19 @@ export async function createApp(o: {
     };
   });
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  app.addContentTypeParser(['application/merge-patch+json'], { parseAs: 'string' }, (_req, body, done) => {
-    try {
-      done(null, JSON.parse(body as string));
-    } catch (e) {
-      done(new ProblemError(400, 'BadRequest', `the body is not JSON: ${(e as Error).message}`), undefined);
-    }
-  });
+  // A DELETE with a content type and no body is no mistake: many clients send one.
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser(
+    ['application/json', 'application/merge-patch+json'],
+    { parseAs: 'string' },
+    (_req, body, done) => {
+      try {
+        done(null, body === '' ? undefined : JSON.parse(body as string));
+      } catch (e) {
+        done(new ProblemError(400, 'BadRequest', `the body is not JSON: ${(e as Error).message}`), undefined);
+      }
+    },
+  );
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
