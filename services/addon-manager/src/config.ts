@@ -1,0 +1,8 @@
+import { commonConfig } from '@shoto/service';
+import { z } from 'zod';
+
+/** The environment of addon-manager. */
+export const configSchema = z.object({
+  ...commonConfig,
+  SHOTO_CONCURRENCY: z.coerce.number().int().min(1).max(500).default(20).describe('Passes at once, for each region'),
+});

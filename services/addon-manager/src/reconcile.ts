@@ -1,0 +1,247 @@
+import {
+  type Addon,
+  type AddonBundle,
+  AddonKind,
+  API_VERSION,
+  type Cluster,
+  ClusterKind,
+  type Condition,
+  FINALIZERS,
+  type KubernetesRelease,
+  LABELS,
+  resourceOf,
+  withCondition,
+} from '@shoto/api';
+import { CONFIGMAPS, type HasMeta, type KubeClient, KubeError } from '@shoto/kube';
+import { type Outcome, ReconcileError, TerminalError, WaitingError } from '@shoto/reconciler';
+import { type Rendered, render } from './render.ts';
+import { chooseBundle } from './select.ts';
+import { applyAll, healthProblem, type KindFinder } from './workload.ts';
+
+const CLUSTERS = resourceOf(ClusterKind);
+const ADDONS = resourceOf(AddonKind);
+/** How soon a workload that is not rolled out is looked at again. */
+const HEALTH_MS = 1000;
+/** How soon a kubeconfig that is not there is looked for again. */
+const KUBECONFIG_MS = 500;
+
+/** What a pass needs. */
+export interface Deps {
+  client: KubeClient;
+  /** The Cluster as the cache, or a live read, has it. */
+  cluster: (key: string) => Promise<Cluster | undefined>;
+  release: (name: string) => KubernetesRelease | undefined;
+  bundles: () => AddonBundle[];
+  addonsOf: (cluster: Cluster) => Addon[];
+  /** Our client in the cluster; undefined while its kubeconfig is not there. */
+  workload: (cluster: Cluster) => Promise<KubeClient | undefined>;
+  forget: (clusterUid: string) => Promise<void>;
+  finder: KindFinder;
+  /** Digest that this process applied, by cluster UID and addon: spares applying again while health is waited for. */
+  applied: Map<string, string>;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** How one addon stands after a pass. */
+interface Standing {
+  name: string;
+  version?: string;
+  healthy: boolean;
+  /** Why it is not healthy. */
+  problem?: { reason: string; message: string; terminal: boolean };
+}
+
+/** One pass over the addons of one Cluster. May be cut short, repeated or late, and ends the same. */
+export async function reconcile(d: Deps, key: string): Promise<Outcome> {
+  const cluster = await d.cluster(key);
+  if (!cluster) return undefined;
+  if (cluster.metadata.deletionTimestamp) return leave(d, cluster);
+  if (!cluster.status?.controlPlane?.initialized || cluster.spec.paused) return undefined;
+  const workload = await d.workload(cluster);
+  if (!workload) return { requeueAfterMs: KUBECONFIG_MS };
+  const standings: Standing[] = [];
+  for (const wanted of cluster.spec.addons) standings.push(await one(d, cluster, workload, wanted));
+  await writeStanding(d, cluster, standings);
+  if (standings.every((s) => s.healthy || s.problem?.terminal)) return undefined;
+  return { requeueAfterMs: HEALTH_MS };
+}
+
+/** Applies one addon where it is not applied, and asks for its health. Never throws for what is that addon's own fault. */
+async function one(
+  d: Deps,
+  cluster: Cluster,
+  workload: KubeClient,
+  wanted: { name: string; version?: string | undefined },
+): Promise<Standing> {
+  try {
+    const version = d.release(cluster.spec.release)?.spec.version;
+    if (!version) throw new WaitingError('ReleaseMissing', `release ${cluster.spec.release} is not there`, 10_000);
+    const bundle = chooseBundle(d.bundles(), wanted, version);
+    if (!bundle)
+      throw new TerminalError(
+        'NoBundleFits',
+        `no published bundle of ${wanted.name}${wanted.version ? ` ${wanted.version}` : ''} fits Kubernetes ${version}: publish one, or choose another version`,
+      );
+    const rendered = await renderFor(d, cluster, bundle);
+    const addon = await ensureAddon(d, cluster, wanted);
+    const memory = `${cluster.metadata.uid}/${wanted.name}`;
+    const settled = addon.status?.manager?.digest === rendered.digest && healthyIn(addon.status.manager.conditions);
+    if (settled) return { name: wanted.name, version: bundle.spec.version, healthy: true };
+    if (d.applied.get(memory) !== rendered.digest) {
+      await applyAll(workload, d.finder, version, rendered.objects);
+      d.applied.set(memory, rendered.digest);
+    }
+    const problem = await healthProblem(workload, bundle);
+    if (problem)
+      return {
+        name: wanted.name,
+        version: bundle.spec.version,
+        healthy: false,
+        problem: { reason: 'RollingOut', message: problem, terminal: false },
+      };
+    await writeAddon(d, addon, bundle, rendered);
+    d.applied.delete(memory);
+    return { name: wanted.name, version: bundle.spec.version, healthy: true };
+  } catch (e) {
+    if (!(e instanceof ReconcileError) || e.kind === 'retryable') throw e;
+    return {
+      name: wanted.name,
+      healthy: false,
+      problem: { reason: e.reason, message: e.message, terminal: e.kind === 'terminal' },
+    };
+  }
+}
+
+const healthyIn = (conditions: Condition[] | undefined): boolean =>
+  conditions?.some((c) => c.type === 'Healthy' && c.status === 'True') ?? false;
+
+async function renderFor(d: Deps, cluster: Cluster, bundle: AddonBundle): Promise<Rendered> {
+  const { configMapRef, digest } = bundle.spec.manifests;
+  const map = await d.client.get<HasMeta & { data?: Record<string, string> }>(CONFIGMAPS, configMapRef);
+  const text = map?.data?.[configMapRef.key];
+  if (text === undefined)
+    throw new TerminalError(
+      'ManifestsMissing',
+      `bundle ${bundle.metadata.name}: ConfigMap ${configMapRef.namespace}/${configMapRef.name} has no key ${configMapRef.key}: publish it again`,
+    );
+  const endpoint = cluster.status?.infrastructure?.endpoint?.internal;
+  if (!endpoint) throw new WaitingError('EndpointMissing', 'the API endpoint is not known yet', 1000);
+  const colon = endpoint.lastIndexOf(':');
+  return render(bundle.metadata.name, text, digest, {
+    podCIDR: cluster.spec.network.podCIDR,
+    serviceCIDR: cluster.spec.network.serviceCIDR,
+    apiHost: endpoint.slice(0, colon),
+    apiPort: endpoint.slice(colon + 1),
+    imageRepository: d.release(cluster.spec.release)!.spec.imageRepository,
+  });
+}
+
+/** The Addon object of a cluster's addon; made where it is not there. */
+async function ensureAddon(
+  d: Deps,
+  cluster: Cluster,
+  wanted: { name: string; version?: string | undefined },
+): Promise<Addon> {
+  const name = `${cluster.metadata.name}-${wanted.name}`;
+  const known = d.addonsOf(cluster).find((a) => a.metadata.name === name);
+  if (known) return known;
+  const namespace = cluster.metadata.namespace!;
+  try {
+    return await d.client.create<Addon>(ADDONS, {
+      apiVersion: API_VERSION,
+      kind: 'Addon',
+      metadata: {
+        name,
+        namespace,
+        labels: { [LABELS.cluster]: cluster.metadata.name },
+        ownerReferences: [
+          { apiVersion: API_VERSION, kind: 'Cluster', name: cluster.metadata.name, uid: cluster.metadata.uid! },
+        ],
+      },
+      spec: {
+        clusterName: cluster.metadata.name,
+        addon: wanted.name,
+        ...(wanted.version ? { version: wanted.version } : {}),
+      },
+    });
+  } catch (e) {
+    if (!(e instanceof KubeError && e.isAlreadyExists)) throw e;
+    const live = await d.client.get<Addon>(ADDONS, { namespace, name });
+    if (!live) throw e;
+    return live;
+  }
+}
+
+async function writeAddon(d: Deps, addon: Addon, bundle: AddonBundle, rendered: Rendered): Promise<void> {
+  const before = addon.status?.manager;
+  let conditions = withCondition(
+    before?.conditions,
+    { type: 'Applied', status: 'True', reason: 'Applied', message: `bundle ${bundle.metadata.name} is applied` },
+    d.now(),
+  );
+  conditions = withCondition(
+    conditions,
+    { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'its workloads run' },
+    d.now(),
+  );
+  await d.client.patchStatusMap(ADDONS, addon, 'manager', {
+    ...before,
+    bundle: bundle.metadata.name,
+    digest: rendered.digest,
+    conditions,
+  });
+}
+
+/** Writes how the addons stand, where that is not what the Cluster says already. */
+async function writeStanding(d: Deps, cluster: Cluster, standings: Standing[]): Promise<void> {
+  const before = cluster.status?.addons;
+  const late = standings.filter((s) => !s.healthy);
+  const applied = late.every((s) => s.problem?.reason === 'RollingOut');
+  const first = late[0]?.problem;
+  const message = late.map((s) => `${s.name}: ${s.problem?.message}`).join('; ');
+  let conditions = withCondition(
+    before?.conditions,
+    applied
+      ? {
+          type: 'Applied',
+          status: 'True',
+          reason: 'Applied',
+          message:
+            standings.length === 0 ? 'no addons are asked for' : `applied: ${standings.map((s) => s.name).join(', ')}`,
+        }
+      : { type: 'Applied', status: 'False', reason: first!.reason, message },
+    d.now(),
+  );
+  conditions = withCondition(
+    conditions,
+    // The counts of a rollout change from pass to pass; the condition keeps still until it is over.
+    late.length === 0
+      ? { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'all addons run' }
+      : {
+          type: 'Healthy',
+          status: 'False',
+          reason: first!.reason,
+          message: applied ? `rolling out: ${late.map((s) => s.name).join(', ')}` : message,
+        },
+    d.now(),
+  );
+  const items = standings.map(({ name, version, healthy }) => ({ name, ...(version ? { version } : {}), healthy }));
+  if (JSON.stringify([before?.conditions, before?.items]) === JSON.stringify([conditions, items])) return;
+  await d.client.patchStatusMap(CLUSTERS, cluster, 'addons', { items, conditions });
+}
+
+/** On the way out: what the addons made in the cloud would go first; their own objects go with the cluster's machines. */
+async function leave(d: Deps, cluster: Cluster): Promise<Outcome> {
+  await d.forget(cluster.metadata.uid!);
+  for (const name of cluster.spec.addons.map((a) => `${cluster.metadata.uid}/${a.name}`)) d.applied.delete(name);
+  if (!cluster.metadata.finalizers?.includes(FINALIZERS.addons)) return undefined;
+  for (const addon of d.addonsOf(cluster))
+    await d.client.delete(
+      ADDONS,
+      { namespace: addon.metadata.namespace, name: addon.metadata.name },
+      { uid: addon.metadata.uid! },
+    );
+  await d.client.removeFinalizer(CLUSTERS, cluster, FINALIZERS.addons);
+  return undefined;
+}

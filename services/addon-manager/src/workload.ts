@@ -1,0 +1,94 @@
+import type { AddonBundle } from '@shoto/api';
+import type { HasMeta, KubeClient, ResourceType } from '@shoto/kube';
+import { DAEMONSETS, DEPLOYMENTS, STATEFULSETS } from '@shoto/kube';
+import { TerminalError } from '@shoto/reconciler';
+import type { Manifest } from './render.ts';
+
+const FIELD_MANAGER = 'shoto-addon-manager';
+
+interface ApiResourceList {
+  resources: { name: string; kind: string; namespaced: boolean }[];
+}
+
+/**
+ * Finds how kinds are reached in clusters of one Kubernetes version. What a version serves is asked once, not once a cluster;
+ * a kind that is not in it (of a CRD, applied a moment ago) is asked for again.
+ */
+export class KindFinder {
+  readonly #known = new Map<string, ApiResourceList['resources']>();
+
+  async find(client: KubeClient, version: string, o: { apiVersion: string; kind: string }): Promise<ResourceType> {
+    const slash = o.apiVersion.indexOf('/');
+    const group = slash < 0 ? '' : o.apiVersion.slice(0, slash);
+    const key = `${version} ${o.apiVersion}`;
+    let found = this.#known.get(key)?.find((r) => r.kind === o.kind);
+    if (!found) {
+      const { status, body } = await client.raw('GET', slash < 0 ? `/api/${o.apiVersion}` : `/apis/${o.apiVersion}`);
+      const list =
+        status === 200 ? ((typeof body === 'string' ? JSON.parse(body) : body) as ApiResourceList).resources : [];
+      const own = list.filter((r) => !r.name.includes('/'));
+      this.#known.set(key, own);
+      found = own.find((r) => r.kind === o.kind);
+    }
+    if (!found)
+      throw new TerminalError('KindNotServed', `Kubernetes ${version} does not serve ${o.kind} of ${o.apiVersion}`);
+    return {
+      group,
+      version: o.apiVersion.slice(slash + 1),
+      plural: found.name,
+      kind: o.kind,
+      namespaced: found.namespaced,
+    };
+  }
+}
+
+/** Applies objects in their order, server-side, each as a whole. Safe to repeat. */
+export async function applyAll(
+  client: KubeClient,
+  finder: KindFinder,
+  version: string,
+  objects: Manifest[],
+): Promise<void> {
+  for (const o of objects)
+    await client.apply<HasMeta>(await finder.find(client, version, o), o as HasMeta, {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+    });
+}
+
+interface Workload extends HasMeta {
+  spec?: { replicas?: number };
+  status?: {
+    observedGeneration?: number;
+    desiredNumberScheduled?: number;
+    updatedNumberScheduled?: number;
+    numberAvailable?: number;
+    updatedReplicas?: number;
+    availableReplicas?: number;
+  };
+}
+
+const TYPES = { DaemonSet: DAEMONSETS, Deployment: DEPLOYMENTS, StatefulSet: STATEFULSETS };
+
+/** What keeps a workload from being rolled out, in one line; undefined where it is. Pure. */
+export function rolloutProblem(kind: keyof typeof TYPES, w: Workload | undefined): string | undefined {
+  if (!w) return 'is not there yet';
+  const s = w.status ?? {};
+  if ((s.observedGeneration ?? 0) < (w.metadata.generation ?? 0)) return 'was not looked at by its controller yet';
+  const [want, updated, available] =
+    kind === 'DaemonSet'
+      ? [s.desiredNumberScheduled ?? 0, s.updatedNumberScheduled ?? 0, s.numberAvailable ?? 0]
+      : [w.spec?.replicas ?? 1, s.updatedReplicas ?? 0, s.availableReplicas ?? 0];
+  if (kind === 'DaemonSet' && want === 0) return 'has no node to run on yet';
+  if (updated < want || available < want) return `has ${Math.min(updated, available)} of ${want} pods available`;
+  return undefined;
+}
+
+/** What keeps a bundle's workloads from being healthy, in one line; undefined where they are. */
+export async function healthProblem(client: KubeClient, bundle: AddonBundle): Promise<string | undefined> {
+  for (const { kind, namespace, name } of bundle.spec.health) {
+    const problem = rolloutProblem(kind, await client.get<Workload>(TYPES[kind], { namespace, name }));
+    if (problem) return `${kind} ${namespace}/${name} ${problem}`;
+  }
+  return undefined;
+}
