@@ -97,7 +97,7 @@ layer_busybox() {
   local layer=$WORK/bin-busybox applet
   apt busybox-static
   rm -rf "$layer"; mkdir -p "$layer/bin" "$layer/tmp"; cp /bin/busybox "$layer/bin/busybox"
-  for applet in sh ls cat echo sleep uname id ip ping mount ps hostname wget nc httpd nslookup env cut date ln mkdir rm touch true; do
+  for applet in sh ls cat echo sleep uname id ip ping mount ps hostname wget nc httpd nslookup env cut date ln mkdir rm touch true timeout; do
     ln -s busybox "$layer/bin/$applet"
   done
   echo "$layer"
