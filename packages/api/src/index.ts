@@ -21,7 +21,7 @@ export {
   type Metadata,
   tenantNamespace,
   VERSION,
-  workloadSecretName,
+  workloadSecretRef,
 } from './meta.ts';
 export { type FieldProblem, InvalidObjectError, type ParseOptions, parseObject } from './parse.ts';
 export { compareReleases, parseRelease, RELEASE_NAME } from './release-name.ts';

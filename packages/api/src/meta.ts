@@ -151,6 +151,15 @@ export const RootVolume = z.object({
   type: z.string().min(1).max(255).optional().describe("Volume type; the cloud's default where absent."),
 });
 
-/** Secret of the system namespace that holds a service's own kubeconfig for a workload cluster, under the key `value`. */
-export const workloadSecretName = (clusterUid: string, service: string): string =>
-  `${clusterUid}-kubeconfig-${service}`;
+/**
+ * Secret that holds a service's own kubeconfig for a workload cluster, under the key `value`. Each service's lie in a namespace
+ * of their own, so that RBAC can give them to it without the clusters' keys, which lie in the system namespace.
+ */
+export const workloadSecretRef = (
+  systemNamespace: string,
+  service: string,
+  clusterUid: string,
+): { namespace: string; name: string } => ({
+  namespace: `${systemNamespace}-${service}`,
+  name: `${clusterUid}-kubeconfig-${service}`,
+});

@@ -8,7 +8,7 @@ import {
   type KubernetesRelease,
   KubernetesReleaseKind,
   resourceOf,
-  workloadSecretName,
+  workloadSecretRef,
 } from '@shoto/api';
 import { connectionFromKubeconfig, connectionFromSecret, KubeClient, Reflector, WorkloadPool } from '@shoto/kube';
 import { Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
@@ -76,10 +76,10 @@ await runService({
         const missing = new Error('no kubeconfig yet');
         try {
           return await pool.get(uid, async () => {
-            const connection = await connectionFromSecret(client, {
-              namespace: config.SHOTO_SYSTEM_NAMESPACE,
-              name: workloadSecretName(uid, NAME),
-            });
+            const connection = await connectionFromSecret(
+              client,
+              workloadSecretRef(config.SHOTO_SYSTEM_NAMESPACE, NAME, uid),
+            );
             if (!connection) throw missing;
             return connection;
           });

@@ -1,4 +1,4 @@
-import { type Cluster, workloadSecretName } from '@shoto/api';
+import { type Cluster, workloadSecretRef } from '@shoto/api';
 import {
   type Connection,
   connectionFromSecret,
@@ -52,11 +52,10 @@ export class NodeWatches {
   async ensure(cluster: Cluster): Promise<boolean> {
     const uid = cluster.metadata.uid!;
     if (this.#watches.has(uid)) return true;
-    const name = workloadSecretName(uid, 'self-healing');
-    const connection: Connection | undefined = await connectionFromSecret(this.#o.client, {
-      namespace: this.#o.systemNamespace,
-      name,
-    });
+    const connection: Connection | undefined = await connectionFromSecret(
+      this.#o.client,
+      workloadSecretRef(this.#o.systemNamespace, 'self-healing', uid),
+    );
     if (!connection) return false;
     const client = await this.#pool.get(uid, async () => connection);
     if (this.#watches.has(uid)) return true;
