@@ -1,0 +1,158 @@
+import { groupVersion } from '../registry/resource-type.ts';
+import { methodNotAllowed } from '../status.ts';
+import type { Json } from '../types.ts';
+import { negotiate } from './accept.ts';
+import { aggregated, groupDocument, groupList, groupsOf, resourceList } from './discovery.ts';
+import type { Exchange } from './exchange.ts';
+import type { OpenApiCache } from './openapi-cache.ts';
+import { send, sendText } from './respond.ts';
+
+/** What the paths that are not objects need. */
+export interface PathOptions {
+  version: string;
+  openApi: OpenApiCache;
+  /** Keys of service-account tokens, for OpenID discovery. */
+  jwks: Json[];
+  issuer: string;
+  startedAtMs: number;
+}
+
+const checks = [
+  'ping',
+  'log',
+  'etcd',
+  'poststarthook/start-apiextensions-controllers',
+  'poststarthook/rbac/bootstrap-roles',
+  'poststarthook/crd-informer-synced',
+  'autoregister-completion',
+];
+
+function health(x: Exchange, name: string): void {
+  const excluded = x.info.query.getAll('exclude');
+  if (!x.info.query.has('verbose')) return sendText(x.response, 200, 'ok');
+  const lines = checks.map((c) => (excluded.includes(c) ? `[+]${c} excluded: ok` : `[+]${c} ok`));
+  sendText(x.response, 200, `${lines.join('\n')}\n${name} check passed\n`);
+}
+
+function versionDocument(version: string): Json {
+  const [, major = '1', minor = '35'] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  return {
+    major,
+    minor,
+    emulationMajor: major,
+    emulationMinor: minor,
+    minCompatibilityMajor: major,
+    minCompatibilityMinor: String(Number(minor) - 1),
+    gitVersion: version,
+    gitCommit: 'simulated',
+    gitTreeState: 'clean',
+    buildDate: '2026-01-01T00:00:00Z',
+    goVersion: 'go1.25.0',
+    compiler: 'gc',
+    platform: 'linux/amd64',
+  };
+}
+
+function discovery(x: Exchange, parts: string[]): Json | undefined {
+  const { registry } = x.core;
+  const core = parts[0] === 'api';
+  if (parts.length === 1) {
+    if (negotiate(x.request.headers.accept)?.as === 'discovery') {
+      x.response.setHeader('vary', 'Accept');
+      return aggregated(registry, core);
+    }
+    if (!core) return groupList(registry);
+    const serverAddress = x.request.headers.host ?? '';
+    return {
+      kind: 'APIVersions',
+      versions: ['v1'],
+      serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+    };
+  }
+  if (core) return parts.length === 2 ? resourceList(registry, '', parts[1] as string) : undefined;
+  return parts.length === 2
+    ? groupDocument(registry, parts[1] as string)
+    : parts.length === 3
+      ? resourceList(registry, parts[1] as string, parts[2] as string)
+      : undefined;
+}
+
+function openApi(x: Exchange, o: PathOptions, path: string): boolean {
+  const { registry, schemas } = x.core;
+  const crds = (): object[] => registry.definitions();
+  const json = (text: string): void => sendText(x.response, 200, text, 'application/json');
+  if (path === '/openapi/v2') {
+    json(o.openApi.get(path, () => schemas.openApiV2(crds())));
+    return true;
+  }
+  const groupVersions = groupsOf(registry).flatMap((g) => g.versions.map((v) => groupVersion(g.group, v.version)));
+  if (path === '/openapi/v3') {
+    json(o.openApi.get(path, () => schemas.openApiV3Root(groupVersions, crds())));
+    return true;
+  }
+  const asked = /^\/openapi\/v3\/(?:api|apis)\/(.+)$/.exec(path)?.[1];
+  if (asked === undefined || !groupVersions.includes(asked)) return false;
+  x.response.setHeader('etag', `"${registry.generation}"`);
+  json(o.openApi.get(path, () => schemas.openApiV3Document(asked, crds())));
+  return true;
+}
+
+/**
+ * Answers a path that is no object: version, health, discovery, OpenAPI.
+ * @throws {StatusError} 405 for anything but GET
+ */
+export function handlePath(x: Exchange, o: PathOptions): void {
+  const path = x.info.path.replace(/\/+$/, '') || '/';
+  const parts = path.split('/').filter((p) => p !== '');
+  if (x.info.verb !== 'get' && x.info.verb !== 'head') throw methodNotAllowed();
+  if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return health(x, parts[0] as string);
+  if (path === '/version') return send(x.response, 200, versionDocument(o.version));
+  if (path === '/openid/v1/jwks') return send(x.response, 200, { keys: o.jwks });
+  if (path === '/.well-known/openid-configuration') {
+    return send(x.response, 200, {
+      issuer: o.issuer,
+      jwks_uri: `${o.issuer}/openid/v1/jwks`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: o.jwks.map((k) => k.alg),
+    });
+  }
+  if (path === '/metrics') return sendText(x.response, 200, metrics(x), 'text/plain; version=0.0.4; charset=utf-8');
+  if (parts[0] === 'openapi' && openApi(x, o, path)) return;
+  if (parts[0] === 'api' || parts[0] === 'apis') {
+    const found = discovery(x, parts);
+    if (found) {
+      // Clients tell the aggregated form from the old one by the media type alone.
+      const form = found.kind === 'APIGroupDiscoveryList' ? 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' : '';
+      send(x.response, 200, found, negotiate(x.request.headers.accept)?.yaml, form);
+      return;
+    }
+  }
+  if (path === '/') {
+    const paths = groupsOf(x.core.registry).flatMap((g) =>
+      g.group === ''
+        ? ['/api', '/api/v1', '/apis']
+        : [`/apis/${g.group}`, ...g.versions.map((v) => `/apis/${g.group}/${v.version}`)],
+    );
+    return send(x.response, 200, {
+      paths: [...paths, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
+    });
+  }
+  // kube-apiserver answers unknown paths in plain text; clients make a Status of it.
+  sendText(x.response, 404, '404 page not found\n');
+}
+
+function metrics(x: Exchange): string {
+  const lines = [
+    '# HELP apiserver_storage_objects Number of stored objects at the time of last check split by kind.',
+    '# TYPE apiserver_storage_objects gauge',
+  ];
+  for (const type of x.core.registry.types()) {
+    const n = x.core.store.count(type.table);
+    if (n > 0)
+      lines.push(
+        `apiserver_storage_objects{resource="${type.group === '' ? type.plural : `${type.plural}.${type.group}`}"} ${n}`,
+      );
+  }
+  return `${lines.join('\n')}\n`;
+}
