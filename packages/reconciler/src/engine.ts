@@ -148,12 +148,14 @@ export class Engine {
     const { log } = this.#o;
     const waiting = setInterval(() => log.warn({ redis: this.#where() }, 'waiting for Redis'), SAY_AGAIN_MS);
     const ready = new Promise<void>((resolve, reject) => {
+      // BullMQ connects as soon as a queue is made: it may be ready already.
+      if (this.#redis.status === 'ready') resolve();
       this.#redis.once('ready', resolve);
+      this.#redis.once('error', (error) =>
+        log.warn({ redis: this.#where(), error: error.message }, 'waiting for Redis'),
+      );
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#redis.connect().catch((error: Error) => {
-        if (this.#redis.status !== 'ready')
-          log.warn({ redis: this.#where(), error: error.message }, 'waiting for Redis');
-      });
+      if (this.#redis.status === 'wait') this.#redis.connect().catch(() => {});
     });
     try {
       await ready;

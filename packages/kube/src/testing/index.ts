@@ -1,0 +1,1 @@
+export { type FakeApi, type SeenRequest, startFakeApi } from './fake-api.ts';
