@@ -24,12 +24,14 @@ kubernetes() {
   go_build "$name" "$dir" -ldflags "$flags" "${@/#/k8s.io/kubernetes/cmd/}"
 }
 
-# etcd VERSION
+# etcd VERSION [COMMAND]…: etcd, etcdctl and etcdutl, or only those named
 etcd() {
-  local version=$1 dir=$OUT/etcd/$1/bin
-  missing "$dir" etcd etcdctl etcdutl || return 0
+  local version=$1 dir=$OUT/etcd/$1/bin command packages=(); shift
+  [ $# -gt 0 ] || set -- etcd etcdctl etcdutl
+  missing "$dir" "$@" || return 0
+  for command; do packages+=("go.etcd.io/etcd/${command/%etcd/server}/v3"); done
   go_module "etcd-$version" go.etcd.io/etcd/{server,etcdctl,etcdutl}/v3@"$version" </dev/null
-  RENAME=server:etcd go_build "etcd-$version" "$dir" -ldflags '-s -w' go.etcd.io/etcd/{server,etcdctl,etcdutl}/v3
+  RENAME=server:etcd go_build "etcd-$version" "$dir" -ldflags '-s -w' "${packages[@]}"
   (cd "$OUT/etcd" && ln -sfn "$(find . -maxdepth 1 -name 'v*' -printf '%f\n' | sort -V | tail -1)/bin" bin)
 }
 
