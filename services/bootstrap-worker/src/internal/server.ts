@@ -1,0 +1,147 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Cluster, Machine, Region } from '@shoto/api';
+import type { KeyedCertificate } from '@shoto/pki';
+import type { Logger } from '@shoto/service';
+import { issueTicket } from '../check-in/ticket.ts';
+import { answerJson, answerProblem, HttpProblem, readJson } from '../http.ts';
+import { userData } from '../user-data/user-data.ts';
+import { uidOf } from '../world.ts';
+import { KubeconfigRequest, type Kubeconfigs } from './kubeconfigs.ts';
+
+const MAX_BODY = 64 * 1024;
+const PATH = /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig)$/;
+
+/** What other services ask this one for. */
+export interface InternalDeps {
+  /** The Machine, live when the cache does not have it yet. */
+  machine: (key: string) => Promise<Machine | undefined>;
+  cluster: (key: string) => Promise<Cluster | undefined>;
+  region: (name: string) => Region | undefined;
+  hasPki: (clusterUid: string) => Promise<boolean>;
+  kubeconfigs: Pick<Kubeconfigs, 'make'>;
+  ticketKey: Buffer;
+  /** PEM of the CA of the check-in server. */
+  checkInCa: string;
+  log: Logger;
+}
+
+/** The server that other services talk to. */
+export interface InternalServer {
+  /** `https://host:port` as bound. */
+  url: string;
+  close(): Promise<void>;
+}
+
+/** The user-data of a Machine, the same each time. @throws {HttpProblem} */
+async function machineUserData(d: InternalDeps, key: string): Promise<{ userData: string }> {
+  const machine = await d.machine(key);
+  if (!machine) throw new HttpProblem(404, 'MachineUnknown', `there is no machine ${key}`);
+  const { cluster } = machine.spec;
+  if (machine.metadata.deletionTimestamp)
+    throw new HttpProblem(409, 'MachineDeleted', `machine ${key} is being deleted`);
+  const region = d.region(machine.spec.region);
+  if (!region) throw new HttpProblem(409, 'RegionUnknown', `there is no region ${machine.spec.region}`, 5);
+  if (!(await d.hasPki(cluster.uid))) {
+    throw new HttpProblem(
+      409,
+      'PKINotReady',
+      `the certificate authorities of cluster ${cluster.name} are not made yet`,
+      1,
+    );
+  }
+  const ticket = issueTicket(d.ticketKey, uidOf(machine), cluster.uid);
+  return { userData: userData({ url: region.spec.checkIn.url, caCertificate: d.checkInCa, ticket }) };
+}
+
+async function clusterKubeconfig(d: InternalDeps, key: string, body: unknown): Promise<unknown> {
+  const request = KubeconfigRequest.safeParse(body);
+  if (!request.success) {
+    const what = request.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; ');
+    throw new HttpProblem(422, 'InvalidRequest', what);
+  }
+  const cluster = await d.cluster(key);
+  if (!cluster) throw new HttpProblem(404, 'ClusterUnknown', `there is no cluster ${key}`);
+  return d.kubeconfigs.make(cluster, request.data);
+}
+
+/**
+ * Serves user-data to the provisioner and kubeconfigs to cluster-api, over mutual TLS: the caller's certificate must come from the internal
+ * CA, and its CN says which service it is.
+ *
+ * @throws when the address cannot be bound
+ */
+export async function startInternalServer(
+  o: { host: string; port: number; own: KeyedCertificate; ca: string } & InternalDeps,
+): Promise<InternalServer> {
+  const route = async (req: IncomingMessage): Promise<unknown> => {
+    const [, kind, namespace, name, what] = PATH.exec((req.url ?? '').split('?')[0] ?? '') ?? [];
+    const wanted = `${req.method} ${kind} ${what}`;
+    const caller = (req.socket as TLSSocket).getPeerCertificate().subject?.CN;
+    const only = (service: string): void => {
+      if (caller !== service)
+        throw new HttpProblem(403, 'Forbidden', `only ${service} may ask for this, not ${caller}`);
+    };
+    const key = `${namespace}/${name}`;
+    if (wanted === 'GET machines user-data') {
+      only('provisioner');
+      return machineUserData(o, key);
+    }
+    if (wanted === 'POST clusters kubeconfig') {
+      only('cluster-api');
+      return clusterKubeconfig(o, key, await readJson(req, MAX_BODY));
+    }
+    throw new HttpProblem(404, 'NotFound', 'no such path');
+  };
+
+  const server = createServer(
+    {
+      cert: o.own.certificate,
+      key: o.own.key,
+      ca: o.ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+    },
+    (req: IncomingMessage, res: ServerResponse) => {
+      route(req).then(
+        (body) => answerJson(res, 200, body),
+        (e: unknown) => {
+          if (!(e instanceof HttpProblem)) o.log.error({ err: e, path: req.url }, 'internal request failed');
+          answerProblem(
+            res,
+            e instanceof HttpProblem
+              ? e
+              : new HttpProblem(503, 'Unavailable', 'the reason is in the log of the bootstrap-worker', 2),
+          );
+        },
+      );
+    },
+  );
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (e: Error) =>
+      reject(
+        new Error(
+          `cannot listen on ${o.host}:${o.port} for other services: ${e.message}; set SHOTO_BOOTSTRAP_ADDRESS`,
+          { cause: e },
+        ),
+      ),
+    );
+    server.listen(o.port, o.host, resolve);
+  });
+  const bound = server.address() as AddressInfo;
+  return {
+    url: `https://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const late = setTimeout(() => server.closeAllConnections(), 2_000);
+      await closed;
+      clearTimeout(late);
+    },
+  };
+}

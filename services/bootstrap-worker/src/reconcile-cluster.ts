@@ -1,0 +1,216 @@
+import { type Cluster, FINALIZERS, type Machine, timestamp, withCondition } from '@shoto/api';
+import { KubeError, refOf } from '@shoto/kube';
+import { type Outcome, type RunContext, WaitingError } from '@shoto/reconciler';
+import type { Clock, Logger } from '@shoto/service';
+import { CLUSTER_CONDITIONS as C } from './conditions.ts';
+import type { PkiStore } from './secrets/cluster-pki.ts';
+import { deleteClusterSecrets, type ServiceKubeconfigs } from './secrets/service-kubeconfigs.ts';
+import type { WorkloadAccess } from './workload/access.ts';
+import { whyNotReady } from './workload/probe.ts';
+import { applyRoles } from './workload/roles.ts';
+import { CLUSTERS, type Kube, MACHINES, uidOf, type World } from './world.ts';
+
+/** What a pass over a Cluster needs. */
+export interface ClusterDeps {
+  kube: Kube;
+  world: World;
+  pki: PkiStore;
+  kubeconfigs: ServiceKubeconfigs;
+  access: WorkloadAccess;
+  systemNamespace: string;
+  clock: Clock;
+  log: Logger;
+}
+
+type ControlPlane = NonNullable<Cluster['status']>['controlPlane'];
+type Statement = Parameters<typeof withCondition>[1];
+
+/** After kubeadm ended a load balancer may need a few checks until it lets anybody through. */
+const PROBE_AGAIN_MS = 500;
+const SAY_SO_AFTER_MS = 30_000;
+const UNREACHABLE_AGAIN_MS = 10_000;
+
+const controlPlaneOf = (c: Cluster): ControlPlane => c.status?.controlPlane ?? { revision: 0 };
+
+/** One pass over one Cluster. May be cut short, repeated or late, and must end the same. */
+export async function reconcileCluster(
+  d: ClusterDeps,
+  key: string,
+  ctx: Pick<RunContext, 'signal' | 'wake'>,
+): Promise<Outcome> {
+  const cluster = await readCluster(d, key, ctx.wake?.resourceVersion);
+  if (!cluster) return undefined;
+  if (cluster.metadata.deletionTimestamp) return finalize(d, cluster, ctx.signal);
+  if (cluster.spec.paused) return undefined;
+  // Secrets made before the finalizer is stored would outlive a cluster that is deleted meanwhile.
+  const held = await ensureFinalizer(d, cluster);
+  const pki = await d.pki.ensure(held);
+  const known = await state(d, held, [
+    { type: C.pkiReady, status: 'True', reason: 'Created', message: 'certificate authorities and keys are made' },
+    ...(controlPlaneOf(held).initialized
+      ? []
+      : [
+          {
+            type: C.initialized,
+            status: 'False' as const,
+            reason: 'WaitingForMachine',
+            message: 'no control-plane machine has joined yet',
+          },
+        ]),
+  ]);
+  const server = known.status?.infrastructure.endpoint?.external;
+  if (!server) return undefined;
+  await d.kubeconfigs.ensure(known, pki, server);
+  return controlPlaneOf(known).initialized
+    ? watchEndpoint(d, known, ctx.signal)
+    : initialize(d, known, server, ctx.signal);
+}
+
+/** Whether a Cluster that is new to this process needs a pass; the rest waits for the resync. */
+export function clusterNeedsWork(c: Cluster): boolean {
+  if (c.metadata.deletionTimestamp) return c.metadata.finalizers?.includes(FINALIZERS.secrets) ?? false;
+  return !controlPlaneOf(c).initialized;
+}
+
+/** Whether a change of a Cluster is for us: not our own write, and not another service's conditions. */
+export function clusterChanged(now: Cluster | undefined, before: Cluster): boolean {
+  if (!now) return true;
+  const relevant = (c: Cluster): string =>
+    JSON.stringify([
+      c.metadata.uid,
+      c.metadata.generation,
+      c.metadata.deletionTimestamp,
+      c.metadata.finalizers,
+      c.status?.infrastructure.endpoint,
+    ]);
+  return relevant(now) !== relevant(before);
+}
+
+/** Whether a change of a Machine moves its Cluster: it has joined, or is gone. */
+export const machineMovesCluster = (now: Machine | undefined, before: Machine): boolean =>
+  !now || (now.status?.bootstrap.joinedAt !== undefined && before.status?.bootstrap.joinedAt === undefined);
+
+async function readCluster(
+  d: ClusterDeps,
+  key: string,
+  resourceVersion: string | undefined,
+): Promise<Cluster | undefined> {
+  const cached = d.world.clusters.get(key);
+  if (resourceVersion === undefined || cached?.metadata.resourceVersion === resourceVersion) return cached;
+  const live = await d.kube.get<Cluster>(CLUSTERS, refOf(key));
+  return live && d.world.clusters.note(live);
+}
+
+async function ensureFinalizer(d: ClusterDeps, cluster: Cluster): Promise<Cluster> {
+  const finalizers = cluster.metadata.finalizers ?? [];
+  if (finalizers.includes(FINALIZERS.secrets)) return cluster;
+  const { resourceVersion } = cluster.metadata; // others may add theirs at the same time: the patch fails, the pass is repeated
+  const patch = { metadata: { resourceVersion, finalizers: [...finalizers, FINALIZERS.secrets] } };
+  return d.world.clusters.note(await d.kube.mergePatch<Cluster>(CLUSTERS, cluster.metadata, patch));
+}
+
+/** Writes our map if the conditions or the change say anything new. */
+async function state(
+  d: ClusterDeps,
+  cluster: Cluster,
+  said: Statement[],
+  change: Partial<ControlPlane> = {},
+): Promise<Cluster> {
+  const before = controlPlaneOf(cluster);
+  const conditions = said.reduce((list, c) => withCondition(list, c, d.clock.now()), before.conditions ?? []);
+  const isNew =
+    JSON.stringify(conditions) !== JSON.stringify(before.conditions ?? []) ||
+    Object.entries(change).some(([k, v]) => before[k as keyof ControlPlane] !== v);
+  if (!isNew) return cluster;
+  return d.world.clusters.note(
+    await d.kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', { ...before, ...change, conditions }),
+  );
+}
+
+/** The first control-plane machine has joined: lets the rest in once the API answers from outside and the services have their roles. */
+async function initialize(d: ClusterDeps, cluster: Cluster, server: string, signal: AbortSignal): Promise<Outcome> {
+  const { initMachine } = controlPlaneOf(cluster);
+  const maker = d.world.machines.byIndex('cluster', uidOf(cluster)).find((m) => m.metadata.uid === initMachine);
+  const joinedAt = maker?.status?.bootstrap.joinedAt;
+  if (!joinedAt) return undefined; // its change wakes us
+  const workload = await d.access.client(cluster);
+  const why = await whyNotReady(workload, signal);
+  if (why !== undefined) {
+    const isLate = d.clock.now() - Date.parse(joinedAt) > SAY_SO_AFTER_MS;
+    if (isLate) {
+      const message = `kubeadm has ended, but ${server} does not answer: ${withoutTimes(why)}`;
+      await state(d, cluster, [{ type: C.initialized, status: 'False', reason: 'WaitingForAPI', message }]);
+    }
+    throw new WaitingError('WaitingForAPI', `${server} does not answer yet`, isLate ? 5_000 : PROBE_AGAIN_MS);
+  }
+  await applyRoles(workload, signal);
+  await state(
+    d,
+    cluster,
+    [
+      {
+        type: C.initialized,
+        status: 'True',
+        reason: 'Initialized',
+        message: `${maker.metadata.name} has made the control plane`,
+      },
+      { type: C.endpointHealthy, status: 'True', reason: 'Answers', message: `the API answers at ${server}` },
+    ],
+    { initialized: true, initializedAt: timestamp(d.clock.now()) },
+  );
+  d.log
+    .child({ cluster: `${cluster.metadata.namespace}/${cluster.metadata.name}` })
+    .info({ server }, 'control plane initialised');
+  return undefined;
+}
+
+/** Says when the endpoint of a running cluster stops to answer, and when it does again. Comes by with the resync. */
+async function watchEndpoint(d: ClusterDeps, cluster: Cluster, signal: AbortSignal): Promise<Outcome> {
+  const server = cluster.status?.infrastructure.endpoint?.external ?? '';
+  const workload = await d.access.client(cluster);
+  const why = await whyNotReady(workload, signal);
+  if (why === undefined) {
+    await state(d, cluster, [
+      { type: C.endpointHealthy, status: 'True', reason: 'Answers', message: `the API answers at ${server}` },
+    ]);
+    return undefined;
+  }
+  const again = await whyNotReady(workload, signal); // one lost packet is no news
+  if (again === undefined) return undefined;
+  await state(d, cluster, [
+    {
+      type: C.endpointHealthy,
+      status: 'False',
+      reason: 'Unreachable',
+      message: `the API does not answer at ${server}: ${withoutTimes(again)}`,
+    },
+  ]);
+  return { requeueAfterMs: UNREACHABLE_AGAIN_MS };
+}
+
+/** A message that is the same for the same trouble: numbers of milliseconds would make every look a write. */
+const withoutTimes = (message: string): string => message.replace(/\d+(\.\d+)? ?m?s\b/g, 'some time').slice(0, 200);
+
+/** Everything else is gone: the cluster's Secrets go, then our finalizer. */
+async function finalize(d: ClusterDeps, cluster: Cluster, signal: AbortSignal): Promise<Outcome> {
+  const uid = uidOf(cluster);
+  const finalizers = cluster.metadata.finalizers ?? [];
+  if (!finalizers.includes(FINALIZERS.secrets)) return undefined;
+  if (finalizers.includes(FINALIZERS.addons) || finalizers.includes(FINALIZERS.infrastructure)) return undefined;
+  // Live: a cache that lags would leave a machine without the keys that it joined with.
+  const namespace = cluster.metadata.namespace ?? '';
+  const machines = await d.kube.listAll<Machine>(MACHINES, { namespace }, { signal });
+  if (machines.some((m) => m.spec.cluster.uid === uid)) {
+    throw new WaitingError('MachinesLeft', 'machines of the cluster are still there', 2_000);
+  }
+  await deleteClusterSecrets(d.kube, d.systemNamespace, uid);
+  d.pki.forget(uid);
+  d.kubeconfigs.forget(uid);
+  await d.access.forget(uid);
+  try {
+    await d.kube.removeFinalizer(CLUSTERS, cluster, FINALIZERS.secrets, { signal });
+  } catch (e) {
+    if (!(e instanceof KubeError && e.isNotFound)) throw e;
+  }
+  return undefined;
+}
