@@ -18,8 +18,8 @@ export interface CollectionSpec {
   updateMethod?: 'PUT' | 'PATCH';
 }
 
-/** The calls that nearly every resource has. `T` is what the service answers; `C` and `U` what create and update take. */
-export class Collection<T, C, U, Q = Query> {
+/** The calls that nearly every resource has. `T` is what the service answers; `C` and `U` what create and update take, `R` what create answers. */
+export class Collection<T, C, U, Q = Query, R = T> {
   protected readonly client: ServiceClient;
   protected readonly spec: CollectionSpec;
 
@@ -54,8 +54,8 @@ export class Collection<T, C, U, Q = Query> {
     return all[0];
   }
 
-  create(body: C, options?: CallOptions): Promise<T> {
-    return this.client.json<T>(
+  create(body: C, options?: CallOptions): Promise<R> {
+    return this.client.json<R>(
       { method: 'POST', path: this.spec.path, body: { [this.spec.one]: body } },
       this.spec.one,
       options,

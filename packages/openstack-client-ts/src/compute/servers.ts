@@ -23,7 +23,7 @@ export function encodeUserData(text: string): string {
 const SPEC = { path: '/servers', listPath: '/servers/detail', one: 'server', many: 'servers' };
 
 /** Nova's servers. */
-export class Servers extends Collection<Server, ServerCreate, ServerUpdate, ServerQuery> {
+export class Servers extends Collection<Server, ServerCreate, ServerUpdate, ServerQuery, ServerCreated> {
   /** From microversion 2.26. */
   readonly tags: Tags;
   readonly metadata: ServerMetadata;
@@ -38,9 +38,8 @@ export class Servers extends Collection<Server, ServerCreate, ServerUpdate, Serv
     this.interfaces = new InterfaceAttachments(client);
   }
 
-  /** Asks for a server. Names are not unique: when the error says `mayHaveHappened`, look before asking again. */
-  // The base class gives the whole resource; Nova answers a create with little more than the id.
-  override create(body: ServerCreate, options?: CallOptions): Promise<ServerCreated & Server> {
+  /** Asks for a server; the answer has little more than its id. Names are not unique: when the error says `mayHaveHappened`, look before asking again. */
+  override create(body: ServerCreate, options?: CallOptions): Promise<ServerCreated> {
     const { 'os:scheduler_hints': hints, ...server } = body;
     const request = {
       method: 'POST',
