@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
 import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
+import { decodeProtobuf, protobufType } from './protobuf.ts';
 
 const limit = 3 * 1024 * 1024;
 
@@ -12,7 +13,7 @@ export const mediaType = (header: string | undefined): string =>
  * Reads a whole body.
  * @throws {StatusError} 413 above 3 MiB
  */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   let over = false;
@@ -23,7 +24,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     else chunks.push(chunk);
   }
   if (over) throw tooLarge();
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 const yamlTypes = new Set(['application/yaml', 'application/apply-patch+yaml']);
@@ -39,10 +40,12 @@ const jsonTypes = new Set([
  * Parses a body as its media type says; an empty one gives undefined.
  * @throws {StatusError} 400 when it is malformed, 415 for another media type
  */
-export function decodeBody(body: string, contentType: string): unknown {
+export function decodeBody(bytes: Buffer, contentType: string): unknown {
+  if (contentType === protobufType) return decodeProtobuf(bytes);
   const yaml = yamlTypes.has(contentType);
   if (!yaml && !jsonTypes.has(contentType))
     throw unsupportedMediaType(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']);
+  const body = bytes.toString('utf8');
   if (body.trim() === '') return undefined;
   try {
     // Most of what comes as YAML is JSON, which parses a hundred times faster.

@@ -29,7 +29,10 @@ const checks = [
 
 function health(x: Exchange, name: string): void {
   const excluded = x.info.query.getAll('exclude');
-  if (!x.info.query.has('verbose')) return sendText(x.response, 200, 'ok');
+  if (!x.info.query.has('verbose')) {
+    sendText(x.response, 200, 'ok');
+    return;
+  }
   const lines = checks.map((c) => (excluded.includes(c) ? `[+]${c} excluded: ok` : `[+]${c} ok`));
   sendText(x.response, 200, `${lines.join('\n')}\n${name} check passed\n`);
 }
@@ -105,9 +108,18 @@ export function handlePath(x: Exchange, o: PathOptions): void {
   const path = x.info.path.replace(/\/+$/, '') || '/';
   const parts = path.split('/').filter((p) => p !== '');
   if (x.info.verb !== 'get' && x.info.verb !== 'head') throw methodNotAllowed();
-  if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return health(x, parts[0] as string);
-  if (path === '/version') return send(x.response, 200, versionDocument(o.version));
-  if (path === '/openid/v1/jwks') return send(x.response, 200, { keys: o.jwks });
+  if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) {
+    health(x, parts[0] as string);
+    return;
+  }
+  if (path === '/version') {
+    send(x.response, 200, versionDocument(o.version));
+    return;
+  }
+  if (path === '/openid/v1/jwks') {
+    send(x.response, 200, { keys: o.jwks });
+    return;
+  }
   if (path === '/.well-known/openid-configuration') {
     return send(x.response, 200, {
       issuer: o.issuer,
@@ -117,13 +129,19 @@ export function handlePath(x: Exchange, o: PathOptions): void {
       id_token_signing_alg_values_supported: o.jwks.map((k) => k.alg),
     });
   }
-  if (path === '/metrics') return sendText(x.response, 200, metrics(x), 'text/plain; version=0.0.4; charset=utf-8');
+  if (path === '/metrics') {
+    sendText(x.response, 200, metrics(x), 'text/plain; version=0.0.4; charset=utf-8');
+    return;
+  }
   if (parts[0] === 'openapi' && openApi(x, o, path)) return;
   if (parts[0] === 'api' || parts[0] === 'apis') {
     const found = discovery(x, parts);
     if (found) {
       // Clients tell the aggregated form from the old one by the media type alone.
-      const form = found.kind === 'APIGroupDiscoveryList' ? 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' : '';
+      const form =
+        found.kind === 'APIGroupDiscoveryList'
+          ? 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+          : '';
       send(x.response, 200, found, negotiate(x.request.headers.accept)?.yaml, form);
       return;
     }
