@@ -19,8 +19,8 @@ export function checksOf(node: SchemaNode): readonly Check[] {
   return checks;
 }
 
-/** `name in body`, which kube-openapi leaves out at the root. */
-export const subject = (path: string): string => (path === '' ? '' : `${path} in body`);
+/** How kube-openapi names what it speaks of; the root has an empty name. */
+export const subject = (path: string): string => `${path} in body`;
 
 function characters(text: string): number {
   let count = 0;
@@ -44,9 +44,7 @@ function stringChecks({ raw, format }: SchemaNode): Check[] {
   if (typeof minLength === 'number') {
     onString((value, path, errors) => {
       if (characters(value) < minLength) {
-        errors.push(
-          fieldError.invalid(path, value, `${subject(path)} should be at least ${minLength} chars long`.trim()),
-        );
+        errors.push(fieldError.invalid(path, value, `${subject(path)} should be at least ${minLength} chars long`));
       }
     });
   }
@@ -54,7 +52,7 @@ function stringChecks({ raw, format }: SchemaNode): Check[] {
     const expression = goRegExp(pattern);
     onString((value, path, errors) => {
       if (!expression.test(value)) {
-        errors.push(fieldError.invalid(path, value, `${subject(path)} should match '${pattern}'`.trim()));
+        errors.push(fieldError.invalid(path, value, `${subject(path)} should match '${pattern}'`));
       }
     });
   }
@@ -62,31 +60,23 @@ function stringChecks({ raw, format }: SchemaNode): Check[] {
   if (check !== undefined) {
     onString((value, path, errors) => {
       if (check(value)) return;
-      const detail = `${subject(path)} must be of type ${format}: ${JSON.stringify(value)}`.trim();
+      const detail = `${subject(path)} must be of type ${format}: ${JSON.stringify(value)}`;
       errors.push(fieldError.typeInvalid(path, value, detail));
     });
   }
   return checks;
 }
 
-function numberChecks({ raw, type, format }: SchemaNode): Check[] {
+function numberChecks({ raw }: SchemaNode): Check[] {
   const checks: Check[] = [];
   const onNumber = (fails: (value: number) => boolean, words: string): void => {
     checks.push((value, path, errors) => {
       if (typeof value === 'number' && fails(value)) {
-        errors.push(fieldError.invalid(path, value, `${subject(path)} ${words}`.trim()));
+        errors.push(fieldError.invalid(path, value, `${subject(path)} ${words}`));
       }
     });
   };
   const { minimum, maximum, multipleOf } = raw;
-  if (type === 'integer' && format === 'int32') {
-    checks.push((value, path, errors) => {
-      if (typeof value === 'number' && (value > 2147483647 || value < -2147483648)) {
-        const detail = 'Checked value must be of type integer with format int32';
-        errors.push(fieldError.invalid(path, value, `${detail} in ${path}`));
-      }
-    });
-  }
   if (typeof maximum === 'number') {
     const open = raw.exclusiveMaximum === true;
     const words = open ? `should be less than ${maximum}` : `should be less than or equal to ${maximum}`;
@@ -99,6 +89,13 @@ function numberChecks({ raw, type, format }: SchemaNode): Check[] {
   }
   if (typeof multipleOf === 'number' && multipleOf > 0) {
     onNumber((value) => !Number.isInteger(value / multipleOf), `should be a multiple of ${multipleOf}`);
+    // kube-openapi cuts the factor down to an integer when the value is one.
+    if (multipleOf < 1) {
+      checks.push((value, path, errors) => {
+        if (!Number.isInteger(value)) return;
+        errors.push(fieldError.invalid(path, 0, `factor MultipleOf declared for ${path} must be positive: 0`));
+      });
+    }
   }
   return checks;
 }
@@ -116,7 +113,7 @@ function sizeChecks({ raw }: SchemaNode): Check[] {
   if (typeof minItems === 'number') {
     checks.push((value, path, errors) => {
       if (!Array.isArray(value) || value.length >= minItems) return;
-      const detail = `${subject(path)} should have at least ${minItems} items`.trim();
+      const detail = `${subject(path)} should have at least ${minItems} items`;
       errors.push(fieldError.invalid(path, value.length, detail));
     });
   }
@@ -130,7 +127,7 @@ function sizeChecks({ raw }: SchemaNode): Check[] {
   if (typeof minProperties === 'number') {
     checks.push((value, path, errors) => {
       if (!isObject(value) || Object.keys(value).length >= minProperties) return;
-      const detail = `${subject(path)} should have at least ${minProperties} properties`.trim();
+      const detail = `${subject(path)} should have at least ${minProperties} properties`;
       errors.push(fieldError.invalid(path, Object.keys(value).length, detail));
     });
   }

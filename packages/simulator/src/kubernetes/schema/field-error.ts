@@ -23,11 +23,16 @@ export interface FieldError {
 /** The path of the whole object, as Go's field.Path prints it. */
 export const NO_FIELD = '<nil>';
 
+/** JSON as Go writes it: with `<`, `>` and `&` escaped. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
+
 /** Go's `%q`-like rendering of a value inside a field error. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (value === null || value === undefined) return 'null';
-  if (isObject(value) || Array.isArray(value)) return JSON.stringify(value);
+  if (isObject(value) || Array.isArray(value)) return goJson(value);
   return String(value);
 }
 
@@ -60,7 +65,6 @@ export const fieldError = {
     field: named(field),
     message: `Unsupported value: ${show(value)}: supported values: ${allowed
       .map((v) => JSON.stringify(typeof v === 'string' ? v : JSON.stringify(v)))
-      .sort()
       .join(', ')}`,
   }),
   tooLong: (field: string, max: number): FieldError => ({

@@ -1,6 +1,8 @@
 import { isObject, type JsonObject } from './json.ts';
-import type { SchemaNode } from './node.ts';
+import { SchemaNode } from './node.ts';
+import { OBJECT_META } from './object-meta.ts';
 
+const OBJECT_META_NODE = new SchemaNode(OBJECT_META);
 const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 
 /**
@@ -35,7 +37,10 @@ function pruneValue(
   if (!isObject(value)) return;
   const keeps = node?.preserveUnknown ?? false;
   for (const key of Object.keys(value)) {
-    if (resource && META_FIELDS.has(key)) continue;
+    if (resource && META_FIELDS.has(key)) {
+      if (key === 'metadata') pruneValue(value[key], OBJECT_META_NODE, join(path, key), false, dropped);
+      continue;
+    }
     const child = node?.properties.get(key) ?? node?.additional;
     if (child !== undefined) pruneValue(value[key], child, join(path, key), child.embedded, dropped);
     else if (!keeps) {

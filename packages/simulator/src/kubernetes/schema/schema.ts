@@ -79,13 +79,12 @@ export class CompiledSchema {
   /**
    * Is this a structural schema, and does every CEL rule compile?
    *
-   * @returns findings with paths relative to the schema, e.g. `properties[spec].type`
+   * @param at - where the schema stands, e.g. `spec.validation.openAPIV3Schema` (what kube-apiserver calls the only version's) or
+   *   `spec.versions[1].schema.openAPIV3Schema`; default '': paths are relative to the schema, e.g. `properties[spec].type`
    */
-  schemaErrors(): FieldError[] {
-    const errors = structuralErrors(this.root.raw);
-    if (errors.length > 0) return errors;
-    this.#cel ??= new CelValidator(this.root);
-    return this.#cel.compileErrors;
+  schemaErrors(at = ''): FieldError[] {
+    const errors = structuralErrors(this.root.raw, at);
+    return errors.length > 0 ? errors : new CelValidator(this.root, at).compileErrors;
   }
 
   /** The object that a create is compared with: Go prints some fields of a built-in type even when nobody set them. */

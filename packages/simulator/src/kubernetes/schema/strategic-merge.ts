@@ -1,3 +1,4 @@
+import { goValue } from './go-format.ts';
 import { cloneJson, deepEqual, isObject, type JsonObject } from './json.ts';
 import { ANYTHING, type SchemaNode } from './node.ts';
 import type { CompiledSchema } from './schema.ts';
@@ -34,7 +35,8 @@ function mergeMap(live: JsonObject, patch: JsonObject, node: SchemaNode): JsonOb
   if (directive !== undefined) {
     if (directive === 'replace') return withoutDirectives(patch);
     if (directive === 'delete') return {};
-    if (directive !== 'merge') throw new StrategicPatchError(`unknown patch type: ${String(directive)}`);
+    if (directive !== 'merge')
+      throw new StrategicPatchError(`unknown patch type: ${String(directive)} in map: ${goValue(patch)}`);
   }
   let merged: JsonObject = { ...live };
   if (Array.isArray(patch[RETAIN_KEYS])) merged = retain(merged, patch, patch[RETAIN_KEYS] as unknown[]);
@@ -95,7 +97,7 @@ function mergeList(live: readonly unknown[], patch: readonly unknown[], node: Sc
     if (!isObject(item)) throw new StrategicPatchError(`invalid list item in ${name}: expected an object`);
     const identity = item[key];
     if (identity === undefined) {
-      throw new StrategicPatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+      throw new StrategicPatchError(`map: ${goValue(item)} does not contain declared merge key: ${key}`);
     }
     const matches = (candidate: unknown): boolean => isObject(candidate) && deepEqual(candidate[key], identity);
     if (item[DIRECTIVE] === 'delete') {

@@ -1,6 +1,8 @@
-import { type FieldError, fieldError } from './field-error.ts';
+import { type FieldError, fieldError, NO_FIELD } from './field-error.ts';
 import { goRegExp } from './go-regexp.ts';
-import { deepEqual, isObject, type JsonObject } from './json.ts';
+import { cloneJson, deepEqual, isObject, type JsonObject } from './json.ts';
+import { SchemaNode } from './node.ts';
+import { validateValue } from './validate.ts';
 
 type Level = 'root' | 'field' | 'item';
 
@@ -10,11 +12,12 @@ const INT_OR_STRING = [{ type: 'integer' }, { type: 'string' }];
  * Is this a structural schema, as apiextensions demands of every CustomResourceDefinition of v1? Every value has a type, junctors
  * (allOf, anyOf, oneOf, not) say nothing but values, patterns compile, and metadata is left to Kubernetes.
  *
- * @returns findings sorted by path; paths are relative to the schema, e.g. `properties[spec].type`
+ * @param at - path of the schema itself, put before the paths of the findings
+ * @returns findings sorted by path, e.g. `properties[spec].type`
  */
-export function structuralErrors(schema: JsonObject): FieldError[] {
+export function structuralErrors(schema: JsonObject, at = ''): FieldError[] {
   const errors: FieldError[] = [];
-  visit(schema, 'root', '', errors);
+  visit(schema, 'root', at, errors);
   return errors.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));
 }
 
@@ -38,6 +41,7 @@ function visit(schema: JsonObject, level: Level, path: string, errors: FieldErro
   typeErrors(schema, level, path, errors);
   listErrors(schema, path, errors);
   forbiddenKeywords(schema, path, errors);
+  defaultErrors(schema, path, errors);
   const first = Array.isArray(schema.allOf) ? schema.allOf[0] : undefined;
   junctorErrors(schema, path, errors, {
     anyOf: deepEqual(schema.anyOf, INT_OR_STRING),
@@ -57,9 +61,17 @@ function visit(schema: JsonObject, level: Level, path: string, errors: FieldErro
 function typeErrors(schema: JsonObject, level: Level, path: string, errors: FieldError[]): void {
   const at = join(path, 'type');
   const type = typeof schema.type === 'string' ? schema.type : '';
+  const preserves = flag(schema, 'preserve-unknown-fields');
+  if (flag(schema, 'embedded-resource') && !preserves && !isObject(schema.properties)) {
+    const detail =
+      'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields';
+    errors.push(fieldError.required(join(path, 'properties'), detail));
+  }
+  // A reference is refused as such; what it stands for is not known.
+  if (schema.$ref !== undefined) return;
   if (flag(schema, 'embedded-resource') && type !== 'object') {
     errors.push(fieldError.required(at, 'must be object if x-kubernetes-embedded-resource is true'));
-  } else if (type === '' && !flag(schema, 'int-or-string') && !flag(schema, 'preserve-unknown-fields')) {
+  } else if (type === '' && !flag(schema, 'int-or-string') && !preserves) {
     const where = { root: 'at the root', item: 'for specified array items', field: 'for specified object fields' };
     errors.push(fieldError.required(at, `must not be empty ${where[level]}`));
   } else if (level === 'root' && type !== '' && type !== 'object') {
@@ -73,12 +85,21 @@ function typeErrors(schema: JsonObject, level: Level, path: string, errors: Fiel
   }
 }
 
+/** A default must itself be what the schema asks for. */
+function defaultErrors(schema: JsonObject, path: string, errors: FieldError[]): void {
+  if (schema.default === undefined || schema.default === null) return;
+  const at = join(path, 'default');
+  for (const error of validateValue(cloneJson(schema.default), new SchemaNode(schema))) {
+    errors.push({ ...error, field: error.field === NO_FIELD ? at : `${at}.${error.field}` });
+  }
+}
+
 function listErrors(schema: JsonObject, path: string, errors: FieldError[]): void {
   const listType = schema['x-kubernetes-list-type'];
   const keys = schema['x-kubernetes-list-map-keys'];
   const at = (name: string): string => join(path, `x-kubernetes-${name}`);
   if (listType !== undefined && !['atomic', 'set', 'map'].includes(String(listType))) {
-    errors.push(fieldError.notSupported(at('list-type'), listType, ['atomic', 'map', 'set']));
+    errors.push(fieldError.notSupported(at('list-type'), listType, ['atomic', 'set', 'map']));
   }
   if (listType !== undefined && schema.type !== 'array') {
     const detail = `must be array if x-kubernetes-list-type is specified`;
@@ -97,12 +118,11 @@ function listErrors(schema: JsonObject, path: string, errors: FieldError[]): voi
       return;
     }
     const required = Array.isArray(items.required) ? items.required : [];
-    for (const [i, key] of keys.entries()) {
+    for (const key of keys) {
       const property = properties[String(key)];
-      const field = `${at('list-map-keys')}[${i}]`;
       if (!isObject(property)) {
         const detail = 'entries must all be names of item properties';
-        errors.push(fieldError.invalid(field, key, detail));
+        errors.push(fieldError.invalid(at('list-map-keys'), keys, detail));
       } else if (property.default === undefined && !required.includes(key)) {
         const detail = `this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property`;
         errors.push(fieldError.required(`${join(path, 'items.properties')}[${key}].default`, detail));
@@ -110,7 +130,7 @@ function listErrors(schema: JsonObject, path: string, errors: FieldError[]): voi
     }
   } else if (Array.isArray(keys) && keys.length > 0) {
     const detail = 'must be map if x-kubernetes-list-map-keys is non-empty';
-    errors.push(fieldError.invalid(at('list-type'), listType ?? null, detail));
+    errors.push(fieldError.required(at('list-type'), detail));
   }
 }
 
@@ -127,10 +147,7 @@ function forbiddenKeywords(schema: JsonObject, path: string, errors: FieldError[
     const detail = 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic';
     errors.push(fieldError.forbidden(join(path, 'uniqueItems'), detail));
   }
-  if (schema.additionalProperties === false) {
-    const detail = 'additionalProperties cannot be set to false';
-    errors.push(fieldError.forbidden(join(path, 'additionalProperties'), detail));
-  } else if (schema.additionalProperties !== undefined && isObject(schema.properties)) {
+  if (schema.additionalProperties !== undefined && isObject(schema.properties)) {
     const detail = 'additionalProperties and properties are mutual exclusive';
     if (Object.keys(schema.properties).length > 0) {
       errors.push(fieldError.forbidden(join(path, 'additionalProperties'), detail));

@@ -4,8 +4,6 @@ import { deepEqual, isObject, type JsonObject } from './json.ts';
 import { correlatedItem, duplicates } from './lists.ts';
 import { SchemaNode } from './node.ts';
 
-const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
-
 /**
  * Checks a value against the structural part of its schema: types, required fields, bounds, formats, junctors, and duplicates in
  * sets and list-maps. With `old`, what did not change is not checked again (ratcheting), as kube-apiserver does since 1.33.
@@ -14,20 +12,20 @@ const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
  */
 export function validateStructure(value: JsonObject, schema: SchemaNode, old?: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
-  walk(value, schema, '', old, true, errors);
+  walk(value, schema, '', old, errors);
+  return errors;
+}
+
+/** The same for a value that is not a whole object, e.g. a default. */
+export function validateValue(value: unknown, schema: SchemaNode): FieldError[] {
+  const errors: FieldError[] = [];
+  walk(value, schema, '', undefined, errors);
   return errors;
 }
 
 const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
 
-function walk(
-  value: unknown,
-  node: SchemaNode,
-  path: string,
-  old: unknown,
-  resource: boolean,
-  errors: FieldError[],
-): void {
+function walk(value: unknown, node: SchemaNode, path: string, old: unknown, errors: FieldError[]): void {
   if (old !== undefined && deepEqual(value, old)) return;
   if (!hasType(value, node)) {
     errors.push(typeError(value, node, path));
@@ -37,19 +35,23 @@ function walk(
   for (const check of checksOf(node)) check(value, path, errors);
   if (isObject(value)) {
     requiredFields(value, node, path, errors);
+    if (node.embedded) {
+      for (const name of ['apiVersion', 'kind']) {
+        if (typeof value[name] !== 'string' || value[name] === '') errors.push(fieldError.required(join(path, name)));
+      }
+    }
     for (const key in value) {
-      if (resource && META_FIELDS.has(key)) continue;
       const named = node.properties.get(key);
       const child = named ?? node.additional;
       if (child === undefined) continue;
-      walk(value[key], child, join(path, key), isObject(old) ? old[key] : undefined, child.embedded, errors);
+      walk(value[key], child, join(path, key), isObject(old) ? old[key] : undefined, errors);
     }
   } else if (Array.isArray(value)) {
     errors.push(...duplicates(value, node, path));
     const items = node.items;
     if (items !== undefined) {
       for (let i = 0; i < value.length; i++) {
-        walk(value[i], items, `${path}[${i}]`, correlatedItem(value[i], old, node), items.embedded, errors);
+        walk(value[i], items, `${path}[${i}]`, correlatedItem(value[i], old, node), errors);
       }
     }
   }
@@ -98,7 +100,7 @@ function typeError(value: unknown, node: SchemaNode, path: string): FieldError {
   return fieldError.typeInvalid(
     path,
     actual,
-    `${subject(path)} must be of type ${expected}: ${JSON.stringify(actual)}`.trim(),
+    `${subject(path)} must be of type ${expected}: ${JSON.stringify(actual)}`,
   );
 }
 
@@ -137,7 +139,7 @@ function junctors(value: unknown, node: SchemaNode, path: string, errors: FieldE
   if (nested === null) return;
   const attempt = (schema: SchemaNode): FieldError[] => {
     const found: FieldError[] = [];
-    walk(value, schema, path, undefined, false, found);
+    walk(value, schema, path, undefined, found);
     return found;
   };
   const composite = (words: string): void => {

@@ -42,17 +42,20 @@ function formatValue(clause: string, value: unknown, digits: number): string {
   }
 }
 
+/** Texts inside lists and maps are quoted. */
+const quoted = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : show(value));
+
 /** A value as `%s` and string() show it: lists in brackets, maps with sorted keys. */
 function show(value: unknown): string {
   if (value === null) return 'null';
   if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z');
-  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
+  if (Array.isArray(value)) return `[${value.map(quoted).join(', ')}]`;
   if (typeof value === 'object') {
     const source = 'source' in value ? (value.source as object) : value;
     const text = String(value);
     if (!text.startsWith('[object')) return text;
     const entries = Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, item]) => `${key}: ${show(item)}`).join(', ')}}`;
+    return `{${entries.map(([key, item]) => `${quoted(key)}: ${quoted(item)}`).join(', ')}}`;
   }
   return String(value);
 }

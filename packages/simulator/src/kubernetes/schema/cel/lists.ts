@@ -39,6 +39,28 @@ export function registerListFunctions(environment: Environment): void {
       BigInt(list.findLastIndex((item) => same(item, value))),
     );
 
+  const order = (a: Ordered, b: Ordered): number => (a < b ? -1 : a > b ? 1 : 0);
+  const flatten = (list: unknown[], depth: number): unknown[] => (list as unknown[][]).flat(depth) as unknown[];
+  environment
+    .registerFunction('list<A>.slice(int, int): list<A>', (list: unknown[], from: bigint, to: bigint) => {
+      if (from < 0n || to < from || to > BigInt(list.length)) throw new Error(`cannot slice(${from}, ${to})`);
+      return list.slice(Number(from), Number(to));
+    })
+    .registerFunction('list.flatten(): list<dyn>', (list: unknown[]) => flatten(list, 1))
+    .registerFunction('list.flatten(int): list<dyn>', (list: unknown[], depth: bigint) => flatten(list, Number(depth)))
+    .registerFunction('list<A>.sort(): list<A>', (list: Ordered[]) => list.toSorted(order))
+    .registerFunction('list<A>.reverse(): list<A>', (list: unknown[]) => list.toReversed())
+    .registerFunction('list<A>.distinct(): list<A>', (list: unknown[]) =>
+      list.filter((item, i) => list.findIndex((other) => same(item, other)) === i),
+    );
+
+  class ListsNamespace {}
+  environment.registerType('ListsNamespace', ListsNamespace);
+  environment.registerConstant('lists', 'ListsNamespace', new ListsNamespace());
+  environment.registerFunction('ListsNamespace.range(int): list<int>', (_: unknown, count: bigint) =>
+    Array.from({ length: Number(count) }, (_item, i) => BigInt(i)),
+  );
+
   class SetsNamespace {}
   environment.registerType('SetsNamespace', SetsNamespace);
   environment.registerConstant('sets', 'SetsNamespace', new SetsNamespace());

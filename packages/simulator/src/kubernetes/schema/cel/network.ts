@@ -38,7 +38,11 @@ export class CelCidr {
   }
 
   static parse(text: string): CelCidr {
-    if (!isCidr(text)) throw new Error('network address parse error during conversion from string');
+    if (!isCidr(text)) {
+      const words = 'network address parse error during conversion from string';
+      const reason = text.includes('/') ? 'invalid address block' : "no '/'";
+      throw new Error(`${words}: ${words}: netip.ParsePrefix(${JSON.stringify(text)}): ${reason}`);
+    }
     const slash = text.lastIndexOf('/');
     return new CelCidr(CelIp.parse(text.slice(0, slash)), Number(text.slice(slash + 1)));
   }

@@ -57,7 +57,7 @@ export function registerQuantityFunctions(environment: Environment): void {
     .registerOperator(`${Q} == ${Q}`, (a: CelQuantity, b: CelQuantity) => a.nanos === b.nanos)
     .registerFunction(`quantity(string): ${Q}`, (text: string) => CelQuantity.parse(text))
     .registerFunction('isQuantity(string): bool', (text: string) => PATTERN.test(text))
-    .registerFunction(`${Q}.sign(): int`, (q: CelQuantity) => compare(q, new CelQuantity(0n)))
+    .registerFunction(`sign(${Q}): int`, (q: CelQuantity) => compare(q, new CelQuantity(0n)))
     .registerFunction(`${Q}.isInteger(): bool`, (q: CelQuantity) => q.isInteger)
     .registerFunction(`${Q}.asInteger(): int`, (q: CelQuantity) => q.asInteger())
     .registerFunction(`${Q}.asApproximateFloat(): double`, (q: CelQuantity) => q.asNumber())

@@ -2,8 +2,9 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { type FieldError, fieldError } from '../field-error.ts';
 import { isObject } from '../json.ts';
 import type { SchemaNode, ValidationRule } from '../node.ts';
-import { compileFailure, runtimeFailure } from './messages.ts';
-import type { CelType, CelTypes } from './types.ts';
+import { isFunction, optionalOf } from './environment.ts';
+import { compileFailure, hiddenSelections, runtimeFailure } from './messages.ts';
+import type { CelType } from './types.ts';
 
 type Program = (context: Record<string, unknown>) => unknown;
 
@@ -14,13 +15,11 @@ export class CompiledRule {
   readonly #node: SchemaNode;
   readonly #type: CelType;
   readonly #optionalOldSelf: boolean;
-  readonly #none: unknown;
-  readonly #some: Program | undefined;
-  readonly #failures: { field: string; value: string; detail: string }[] = [];
+  readonly #failures: { field: string; detail: string }[] = [];
   #program: Program | undefined;
   #messageProgram: Program | undefined;
 
-  constructor(rule: ValidationRule, node: SchemaNode, type: CelType, environment: Environment, _types: CelTypes) {
+  constructor(rule: ValidationRule, node: SchemaNode, type: CelType, environment: Environment) {
     this.#rule = rule;
     this.#node = node;
     this.#type = type;
@@ -30,27 +29,32 @@ export class CompiledRule {
     scoped.registerVariable('oldSelf', this.#optionalOldSelf ? `optional<${type.name}>` : type.name);
     this.#program = this.#compile(scoped, rule.rule, 'bool', 'rule');
     this.usesOldSelf = /\boldSelf\b/.test(withoutStrings(rule.rule));
-    if (this.#optionalOldSelf) {
-      const helper = environment.clone();
-      helper.registerVariable('x', 'dyn');
-      this.#some = helper.parse('optional.of(x)') as Program;
-      this.#none = helper.evaluate('optional.none()', {});
-    }
     if (rule.messageExpression) {
       this.#messageProgram = this.#compile(scoped, rule.messageExpression, 'string', 'messageExpression');
     }
   }
 
-  /** What is wrong with the rule itself. @param path - of the rule in its schema */
-  compileErrors(path: string): FieldError[] {
-    const errors = this.#failures.map(({ field, value, detail }) =>
-      field === 'rule'
-        ? fieldError.invalid(`${path}.rule`, { rule: value, ...this.#described() }, detail)
-        : fieldError.invalid(`${path}.${field}`, value, detail),
+  /**
+   * What is wrong with the rule itself.
+   *
+   * @param path - of the rule in its schema
+   * @param uncorrelatable - path of the list above whose items have no identity, so that there is no old value to compare with
+   */
+  compileErrors(path: string, uncorrelatable?: string): FieldError[] {
+    const { rule, fieldPath, reason } = this.#rule;
+    if (rule.trim() === '') return [fieldError.required(`${path}.rule`, 'rule is not specified')];
+    const errors = this.#failures.map(({ field, detail }) =>
+      fieldError.invalid(`${path}.${field}`, described(this.#rule), detail),
     );
-    const { fieldPath } = this.#rule;
     if (fieldPath !== undefined && fieldPath !== '' && !this.#fieldExists(fieldPath)) {
-      errors.push(fieldError.invalid(`${path}.fieldPath`, fieldPath, 'fieldPath must be a valid path'));
+      errors.push(fieldError.invalid(`${path}.fieldPath`, fieldPath, 'must be a valid path'));
+    }
+    if (reason !== undefined && !REASONS.includes(reason)) {
+      errors.push(fieldError.notSupported(`${path}.reason`, reason, REASONS));
+    }
+    if (uncorrelatable !== undefined && this.usesOldSelf) {
+      const detail = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`;
+      errors.push(fieldError.invalid(`${path}.rule`, rule, detail));
     }
     return errors;
   }
@@ -84,9 +88,8 @@ export class CompiledRule {
   }
 
   #oldSelf(old: unknown): unknown {
-    const absent = old === undefined || old === null;
-    if (!this.#optionalOldSelf) return absent ? undefined : this.#type.convert(old);
-    return absent ? this.#none : this.#some?.({ x: this.#type.convert(old) });
+    const value = old === undefined || old === null ? undefined : this.#type.convert(old);
+    return this.#optionalOldSelf ? optionalOf(value) : value;
   }
 
   #compile(environment: Environment, text: string, result: string, field: string): Program | undefined {
@@ -97,11 +100,17 @@ export class CompiledRule {
       const checked = program.check();
       if (!checked.valid) throw checked.error;
       if (checked.type !== result && checked.type !== 'dyn') {
-        throw new Error(`cel expression must evaluate to a ${result}`);
+        throw new Error(`${field === 'rule' ? 'cel expression' : field} must evaluate to a ${result}`);
+      }
+      for (const selection of hiddenSelections(text)) {
+        const hidden = environment.check(selection.text) as { error?: { code?: string; summary?: string } };
+        if (hidden.error?.code === 'no_such_key') {
+          throw Object.assign(new Error(hidden.error.summary), { code: 'no_such_key', at: selection.at });
+        }
       }
       return program;
     } catch (error) {
-      this.#failures.push({ field, value: text, detail: compileFailure(error, text) });
+      this.#failures.push({ field, detail: compileFailure(error, text, isFunction) });
       return undefined;
     }
   }
@@ -132,11 +141,6 @@ export class CompiledRule {
     return this.#rule.message || this.#rule.rule.trim();
   }
 
-  #described(): Record<string, unknown> {
-    const { rule: _rule, ...rest } = this.#rule;
-    return rest;
-  }
-
   #fieldExists(fieldPath: string): boolean {
     if (!fieldPath.startsWith('.') && !fieldPath.startsWith('[')) return false;
     let node: SchemaNode | undefined = this.#node;
@@ -146,5 +150,17 @@ export class CompiledRule {
     return node !== undefined && isObject(node.raw);
   }
 }
+
+const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
+
+/** The rule as Go prints the internal type. */
+const described = (rule: ValidationRule): unknown => ({
+  Rule: rule.rule,
+  Message: rule.message ?? '',
+  MessageExpression: rule.messageExpression ?? '',
+  Reason: rule.reason ?? null,
+  FieldPath: rule.fieldPath ?? '',
+  OptionalOldSelf: rule.optionalOldSelf ?? null,
+});
 
 const withoutStrings = (text: string): string => text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, "''");

@@ -11,7 +11,6 @@ export function registerStringFunctions(environment: Environment): void {
   };
   environment
     .registerFunction('string.charAt(int): string', (text: string, at: bigint) => [...text][index(text, at)] ?? '')
-    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
     .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
       text.replaceAll(from, () => to),
     )
@@ -31,6 +30,14 @@ export function registerStringFunctions(environment: Environment): void {
       all(text, pattern, -1n),
     )
     .registerFunction('string.findAll(string, int): list<string>', all);
+
+  const seconds = (time: Date): bigint => BigInt(Math.floor(time.getTime() / 1000));
+  environment
+    .registerFunction('string(google.protobuf.Timestamp): string', (time: Date) =>
+      time.toISOString().replace('.000Z', 'Z'),
+    )
+    .registerFunction('int(google.protobuf.Timestamp): int', seconds)
+    .registerFunction('string(google.protobuf.Duration): string', (duration: object) => String(duration));
 
   class StringsNamespace {}
   environment.registerType('StringsNamespace', StringsNamespace);

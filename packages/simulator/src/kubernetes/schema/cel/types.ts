@@ -1,6 +1,7 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { deepEqual, isObject, type JsonObject } from '../json.ts';
 import { SchemaNode } from '../node.ts';
+import { durationOf } from './environment.ts';
 
 /** Turns a JSON value into what CEL computes with: integers into bigint, timestamps into Date, objects into typed messages. */
 export type Convert = (value: unknown) => unknown;
@@ -62,7 +63,7 @@ export class CelTypes {
 
   /**
    * @param resource - the root of a resource or an embedded one: rules see apiVersion, kind, metadata.name and .generateName
-   * @returns undefined when CEL cannot see values of this schema (no type, preserved unknown fields without properties)
+   * @returns undefined when CEL cannot see values of this schema, because it names no type
    */
   of(node: SchemaNode, resource = node.embedded): CelType | undefined {
     if (this.#types.has(node)) return this.#types.get(node);
@@ -73,10 +74,7 @@ export class CelTypes {
 
   #make(node: SchemaNode, resource: boolean): CelType | undefined {
     if (node.intOrString) return { name: 'dyn', convert: toInteger };
-    const type = this.#plain(node, resource);
-    // A nullable value may be null, which no other CEL type admits.
-    if (type === undefined || !node.nullable) return type;
-    return { name: 'dyn', convert: (value) => (value === null ? null : type.convert(value)) };
+    return this.#plain(node, resource);
   }
 
   #plain(node: SchemaNode, resource: boolean): CelType | undefined {
@@ -108,10 +106,8 @@ export class CelTypes {
       case 'date':
       case 'date-time':
         return { name: 'google.protobuf.Timestamp', convert: (value) => new Date(String(value)) };
-      case 'duration': {
-        const parse = this.#environment.parse('duration(x)');
-        return { name: 'google.protobuf.Duration', convert: (value) => parse({ x: value }) };
-      }
+      case 'duration':
+        return { name: 'google.protobuf.Duration', convert: durationOf };
       case 'byte':
         return { name: 'bytes', convert: (value) => new Uint8Array(Buffer.from(String(value), 'base64')) };
       default:
@@ -130,7 +126,6 @@ export class CelTypes {
       };
       return { name: `map<string, ${value.name}>`, convert };
     }
-    if (node.preserveUnknown && node.properties.size === 0 && !resource) return undefined;
     return this.#message(node, resource);
   }
 
@@ -147,7 +142,8 @@ export class CelTypes {
       Object.defineProperty(Message.prototype, escaped, {
         get(this: CelMessage) {
           const value = this.source[property];
-          return value === undefined ? undefined : convert(value);
+          // A null is as good as absent to a rule: has() says no.
+          return value === undefined || value === null ? undefined : convert(value);
         },
       });
     };

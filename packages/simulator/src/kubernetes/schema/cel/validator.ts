@@ -21,10 +21,11 @@ export class CelValidator {
   readonly compileErrors: FieldError[] = [];
   readonly #root: Position | undefined;
 
-  constructor(root: SchemaNode) {
+  /** @param at - path of the schema in its CustomResourceDefinition, for findings about the rules */
+  constructor(root: SchemaNode, at = '') {
     if (!containsRules(root.raw)) return;
     const environment = newEnvironment();
-    this.#root = this.#compile(root, new CelTypes(environment), environment, '', true);
+    this.#root = this.#compile(root, new CelTypes(environment), environment, at, true);
   }
 
   get hasRules(): boolean {
@@ -44,26 +45,43 @@ export class CelValidator {
     environment: Environment,
     path: string,
     resource: boolean,
+    uncorrelatable?: string,
   ): Position | undefined {
     if (!containsRules(node.raw)) return undefined;
     const type = types.of(node, resource);
     const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
     const properties = new Map<string, Position>();
     for (const [name, child] of node.properties) {
-      const below = this.#compile(child, types, environment, `${at('properties')}[${name}]`, child.embedded);
+      const below = this.#compile(
+        child,
+        types,
+        environment,
+        `${at('properties')}[${name}]`,
+        child.embedded,
+        uncorrelatable,
+      );
       if (below !== undefined) properties.set(name, below);
     }
-    const items = node.items && this.#compile(node.items, types, environment, at('items'), node.items.embedded);
+    const withoutIdentity = node.listType === 'map' ? uncorrelatable : (uncorrelatable ?? path);
+    const items =
+      node.items && this.#compile(node.items, types, environment, at('items'), node.items.embedded, withoutIdentity);
     const additional =
       node.additional &&
-      this.#compile(node.additional, types, environment, at('additionalProperties'), node.additional.embedded);
+      this.#compile(
+        node.additional,
+        types,
+        environment,
+        at('additionalProperties'),
+        node.additional.embedded,
+        uncorrelatable,
+      );
     const rules: CompiledRule[] = [];
     if (type !== undefined && node.rules.length > 0) {
       // Types below are registered by now, so that the clone (which freezes its parent) knows them all.
       for (const [i, rule] of node.rules.entries()) {
-        const compiled = new CompiledRule(rule, node, type, environment, types);
+        const compiled = new CompiledRule(rule, node, type, environment);
         rules.push(compiled);
-        this.compileErrors.push(...compiled.compileErrors(`${at('x-kubernetes-validations')}[${i}]`));
+        this.compileErrors.push(...compiled.compileErrors(`${at('x-kubernetes-validations')}[${i}]`, uncorrelatable));
       }
     }
     if (rules.length === 0 && properties.size === 0 && items === undefined && additional === undefined)

@@ -1,3 +1,4 @@
+import { goValue } from '../go-format.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { ANYTHING, type SchemaNode } from '../node.ts';
 import { FieldSet, fieldElement, type PathElement } from './field-set.ts';
@@ -152,17 +153,6 @@ const SCALAR_NAMES: Record<string, string> = {
   boolean: 'boolean',
 };
 
-function goValue(value: unknown): string {
-  if (isObject(value)) {
-    return `map[${Object.keys(value)
-      .sort()
-      .map((key) => `${key}:${goValue(value[key])}`)
-      .join(' ')}]`;
-  }
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  return String(value);
-}
-
 function check(value: unknown, node: SchemaNode, path: string, duplicates: boolean, errors: string[]): void {
   const fail = (at: string, words: string): void => {
     errors.push(at === '' ? words : `${at}: ${words}`);
@@ -201,8 +191,12 @@ function check(value: unknown, node: SchemaNode, path: string, duplicates: boole
     if (isAtomic(node, 'map')) return;
     for (const key in value) {
       const child = node.field(key);
-      if (child === undefined) fail(`${path}.${key}`, 'field not declared in schema');
-      else check(value[key], child, `${path}.${key}`, duplicates, errors);
+      if (child === undefined) {
+        fail(`${path}.${key}`, 'field not declared in schema');
+        // structured-merge-diff looks no further into a map that holds a field it does not know.
+        return;
+      }
+      check(value[key], child, `${path}.${key}`, duplicates, errors);
     }
   }
 }
