@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { ConfigError, check, clockSchema, faultSchema, latencySchema, quotasSchema } from '../config.ts';
+import type { SimulatorClock } from '../core/clock.ts';
+import type { Answer, Call, Mount } from '../core/http.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import { resourceCounts } from './state.ts';
+
+/**
+ * The simulator's own API under /admin: faults, latency, quotas, clock, state, requests, reset.
+ * It asks for no token: whoever reaches the port may steer the simulator.
+ */
+export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
+  const ok = (json: unknown, status = 200): Answer => ({ status, json });
+  const quotasBody = z.strictObject({
+    default: quotasSchema.optional(),
+    projects: z.record(z.string(), quotasSchema).optional(),
+  });
+  const quotas = () => ({
+    default: Object.fromEntries(
+      (['compute', 'network', 'volume', 'loadBalancer'] as const).map((area) => [area, cloud.quotas.defaults(area)]),
+    ),
+    projects: Object.fromEntries(
+      Object.entries(cloud.quotas.own()).map(([id, own]) => [cloud.identity.projects.get(id)?.name ?? id, own]),
+    ),
+  });
+  const handlers: Record<string, (call: Call) => Answer | Promise<Answer>> = {
+    'GET /faults': () => ok({ faults: cloud.faults.list() }),
+    'POST /faults': (call) => ok(cloud.faults.add(check(faultSchema, body(call), 'the fault rule')), 201),
+    'PUT /faults': (call) => {
+      const { faults } = check(z.strictObject({ faults: z.array(faultSchema) }), body(call), 'the list of fault rules');
+      cloud.faults.remove();
+      return ok({ faults: faults.map((f) => cloud.faults.add(f)) });
+    },
+    'DELETE /faults': () => {
+      cloud.faults.remove();
+      return { status: 204 };
+    },
+    'GET /latency': () => ok(cloud.latency.setting),
+    'PUT /latency': (call) => {
+      cloud.latency.set(check(latencySchema, body(call), 'the latency setting'));
+      return ok(cloud.latency.setting);
+    },
+    'GET /quotas': () => ok(quotas()),
+    'PUT /quotas': (call) => {
+      const given = check(quotasBody, body(call), 'the quotas');
+      for (const name of Object.keys(given.projects ?? {})) {
+        if (cloud.identity.projects.count('name', name) === 0)
+          throw new ConfigError('the quotas', [`projects.${name}: there is no project of this name`]);
+      }
+      if (given.default) cloud.quotas.setDefaults(given.default);
+      for (const [name, own] of Object.entries(given.projects ?? {})) {
+        for (const project of cloud.identity.projects.by('name', name)) {
+          for (const area of ['compute', 'network', 'volume', 'loadBalancer'] as const)
+            cloud.quotas.set(area, project.id, own[area]);
+        }
+      }
+      return ok(quotas());
+    },
+    'GET /clock': () => ok({ ...clock.setting, now: new Date(clock.now()).toISOString() }),
+    'PUT /clock': (call) => {
+      clock.set(check(clockSchema.partial(), body(call), 'the clock'));
+      return ok({ ...clock.setting, now: new Date(clock.now()).toISOString() });
+    },
+    'POST /clock': async (call) => {
+      const { advanceMs } = check(z.strictObject({ advanceMs: z.number().min(0) }), body(call), 'the clock');
+      if (clock.setting.mode !== 'manual')
+        throw new ConfigError('the clock', [
+          'advanceMs: only a manual clock can be advanced; PUT {"mode":"manual"} first',
+        ]);
+      await clock.advance(advanceMs);
+      return ok({ ...clock.setting, now: new Date(clock.now()).toISOString() });
+    },
+    'GET /state': () => ok(resourceCounts(cloud)),
+    'GET /requests': () => ok({ requests: cloud.requests.list() }),
+    'DELETE /requests': () => {
+      cloud.requests.reset();
+      return { status: 204 };
+    },
+    'POST /node-faults': (call) => {
+      const given = check(
+        z.strictObject({ server: z.string().min(1), fault: z.enum(['die', 'silent', 'diskFull']) }),
+        body(call),
+        'the node fault',
+      );
+      const servers = [...cloud.compute.servers.values()].filter(
+        (s) => s.id === given.server || s.name === given.server,
+      );
+      if (servers.length === 0)
+        throw new ConfigError('the node fault', [`server: there is no server with id or name ${given.server}`]);
+      for (const s of servers) cloud.events.nodeFault({ serverId: s.id, fault: given.fault });
+      return ok({ servers: servers.map((s) => s.id) }, 202);
+    },
+    // Faults, latencies and counters as configured; the cloud's resources stay.
+    'POST /reset': () => {
+      cloud.faults.remove();
+      for (const rule of cloud.config.faults) cloud.faults.add(rule);
+      cloud.latency.set(cloud.config.latency);
+      cloud.requests.reset();
+      return ok(resourceCounts(cloud));
+    },
+  };
+  return {
+    prefix: 'admin',
+    async handle(call) {
+      const one = /^\/faults\/([^/]+)$/.exec(call.path);
+      if (one && call.method === 'DELETE')
+        return cloud.faults.remove(one[1]!) ? { status: 204 } : ok({ error: `there is no fault rule ${one[1]}` }, 404);
+      const handler = handlers[`${call.method} ${call.path.replace(/\/$/, '')}`];
+      if (!handler)
+        return ok(
+          {
+            error: `there is no ${call.method} ${call.fullPath}`,
+            paths: Object.keys(handlers).map((k) => k.replace(' ', ' /admin')),
+          },
+          404,
+        );
+      try {
+        return await handler(call);
+      } catch (error) {
+        if (error instanceof ConfigError) return ok({ error: error.message, problems: error.problems }, 400);
+        throw error;
+      }
+    },
+  };
+}
+
+function body(call: Call): unknown {
+  try {
+    return JSON.parse(call.bytes.toString('utf8') || '{}');
+  } catch {
+    throw new ConfigError('the request body', ['(root): is not JSON']);
+  }
+}

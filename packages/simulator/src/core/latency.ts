@@ -1,0 +1,97 @@
+import type { Random } from './random.ts';
+
+/** How long one operation takes: a log-normal around `medianMs` with shape `spread` (0 = always the median). */
+export interface Delay {
+  medianMs: number;
+  spread: number;
+}
+
+/** Latencies of the simulator: a named profile, and single operations that differ from it. */
+export interface LatencySetting {
+  profile: 'none' | 'realistic';
+  /** By operation (`nova.server.boot`) or by prefix with a star (`neutron.*`); the longest match wins. */
+  operations: Record<string, Delay>;
+}
+
+const d = (medianMs: number, spread = 0.3): Delay => ({ medianMs, spread });
+
+/** Measured on a small real cloud (Zed): median of the answer or, for background work, of the whole change. */
+const realistic: Record<string, Delay> = {
+  '*': d(40),
+  'keystone.*': d(25),
+  'keystone.token.create': d(60),
+  'neutron.*': d(80),
+  'neutron.network.create': d(300),
+  'neutron.subnet.create': d(200),
+  'neutron.router.create': d(500),
+  'neutron.router.update': d(500),
+  'neutron.router.delete': d(500),
+  'neutron.router.add_interface': d(500),
+  'neutron.port.create': d(200),
+  'neutron.port.delete': d(250),
+  'neutron.floatingip.create': d(500),
+  'neutron.security_group_rule.create': d(40),
+  'nova.*': d(80),
+  'nova.server.create': d(250),
+  'nova.server.boot': d(5000, 0.25),
+  'nova.server.delete': d(100),
+  'nova.server.destroy': d(2000),
+  'nova.server.stop': d(2500),
+  'nova.server.start': d(1200),
+  'nova.server.reboot': d(2500),
+  'cinder.*': d(80),
+  'cinder.volume.provision': d(1000),
+  'cinder.volume.attach': d(1500),
+  'octavia.*': d(120),
+  'octavia.loadbalancer.provision': d(3000),
+  'octavia.loadbalancer.update': d(400),
+  'octavia.loadbalancer.destroy': d(2000),
+};
+
+const none: Record<string, Delay> = { '*': d(0, 0) };
+
+/** Draws how long operations take. */
+export class Latency {
+  #setting: LatencySetting;
+  #random: Random;
+  #cache = new Map<string, Delay>();
+
+  constructor(setting: LatencySetting, random: Random) {
+    this.#setting = setting;
+    this.#random = random;
+  }
+
+  get setting(): LatencySetting {
+    return this.#setting;
+  }
+
+  set(setting: LatencySetting): void {
+    this.#setting = setting;
+    this.#cache.clear();
+  }
+
+  /** Milliseconds that this run of `operation` takes. */
+  sample(operation: string): number {
+    let delay = this.#cache.get(operation);
+    if (!delay) {
+      delay =
+        find(this.#setting.operations, operation) ??
+        find(this.#setting.profile === 'realistic' ? realistic : none, operation) ??
+        d(0, 0);
+      this.#cache.set(operation, delay);
+    }
+    return delay.medianMs === 0 ? 0 : this.#random.logNormal(delay.medianMs, delay.spread);
+  }
+}
+
+function find(table: Record<string, Delay>, operation: string): Delay | undefined {
+  let key = operation;
+  if (table[key]) return table[key];
+  for (;;) {
+    const dot = key.lastIndexOf('.');
+    if (dot < 0) return table['*'];
+    key = key.slice(0, dot);
+    const found = table[`${key}.*`];
+    if (found) return found;
+  }
+}

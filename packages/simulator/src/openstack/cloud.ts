@@ -1,0 +1,70 @@
+import type { OpenStackConfig } from '../config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Faults } from '../core/faults.ts';
+import type { Call, Service } from '../core/http.ts';
+import type { EventHub, Hypervisor } from '../core/hypervisor.ts';
+import type { Latency } from '../core/latency.ts';
+import type { Random } from '../core/random.ts';
+import type { RequestCounter } from '../core/requests.ts';
+import type { ComputeState } from './compute/state.ts';
+import type { IdentityState, Token } from './identity/state.ts';
+import type { ImageState } from './image/state.ts';
+import type { LoadBalancerState } from './loadbalancer/state.ts';
+import type { NetworkState } from './network/state.ts';
+import type { QuotaBook } from './quotas.ts';
+import type { VolumeState } from './volume/state.ts';
+
+/** Who calls, by their token. */
+export interface Auth {
+  token: Token;
+  userId: string;
+  /** Empty for a token without a project. */
+  projectId: string;
+  isAdmin: boolean;
+}
+
+/** One OpenStack service of ours. */
+export type OpenStackService = Service<Auth>;
+
+/** The whole simulated cloud: its state and what it runs on. */
+export interface Cloud {
+  config: OpenStackConfig;
+  clock: Clock;
+  /** Ids, MAC addresses, secrets. */
+  ids: Random;
+  latency: Latency;
+  faults: Faults;
+  requests: RequestCounter;
+  hypervisor: Hypervisor;
+  events: EventHub;
+  quotas: QuotaBook;
+  /** Base URL in the catalog, without a slash at the end. */
+  base: string;
+  identity: IdentityState;
+  network: NetworkState;
+  compute: ComputeState;
+  image: ImageState;
+  volume: VolumeState;
+  loadBalancer: LoadBalancerState;
+}
+
+/** `2026-11-21T02:00:36Z` */
+export function isoSeconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** `2026-11-21T02:00:36.000000`, as services without zone write it. */
+export function isoMicros(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 23)}000`;
+}
+
+/** Background work that takes as long as the operation does. */
+export function background(cloud: Cloud, operation: string, fn: () => void): void {
+  cloud.clock.setTimeout(fn, cloud.latency.sample(operation));
+}
+
+/** The value of the first header line of that name. */
+export function header(call: Call, name: string): string | undefined {
+  const value = call.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

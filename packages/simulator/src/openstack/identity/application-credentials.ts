@@ -1,0 +1,167 @@
+import { ApiError, type Call, isObject, jsonBody } from '../../core/http.ts';
+import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
+import type { AccessRule, ApplicationCredential } from './state.ts';
+
+/** Application credentials and their access rules, under /v3/users/{user}. */
+export function serveApplicationCredentials(service: OpenStackService, cloud: Cloud): void {
+  const { identity } = cloud;
+  const base = '/v3/users/{user}/application_credentials';
+  const own = (call: Call, auth: Auth, action: string, orAdmin: boolean) => {
+    if (call.params.user !== auth.userId && !(orAdmin && auth.isAdmin)) throw forbidden(action);
+  };
+  const restricted = (auth: Auth, action: string) => {
+    const credential = identity.applicationCredentials.get(auth.token.applicationCredentialId ?? '');
+    if (credential && !credential.unrestricted) throw forbidden(action);
+  };
+  const find = (call: Call): ApplicationCredential => {
+    const c = identity.applicationCredentials.get(call.params.id!);
+    if (!c || c.userId !== call.params.user)
+      throw new ApiError(404, `Could not find Application Credential: ${call.params.id}.`);
+    return c;
+  };
+  const view = (c: ApplicationCredential) => ({
+    id: c.id,
+    name: c.name,
+    description: c.description,
+    user_id: c.userId,
+    project_id: c.projectId,
+    system: null,
+    roles: c.roleIds.map((id) => ({
+      id,
+      name: identity.roles.get(id)?.name ?? id,
+      domain_id: null,
+      description: null,
+      options: {},
+    })),
+    unrestricted: c.unrestricted,
+    expires_at: c.expiresAt === null ? null : isoMicros(c.expiresAt),
+    ...(c.accessRules ? { access_rules: c.accessRules } : {}),
+    links: { self: `${cloud.base}/identity/v3/users/${c.userId}/application_credentials/${c.id}` },
+  });
+
+  service.on('GET', base, 'keystone.application_credential.list', (call, auth) => {
+    own(call, auth, 'list_application_credentials', true);
+    const name = call.query.get('name');
+    const rows = [...identity.applicationCredentials.by('user', call.params.user!)].filter(
+      (c) => name === null || c.name === name,
+    );
+    return {
+      status: 200,
+      json: {
+        application_credentials: rows.map(view),
+        links: { next: null, self: `${cloud.base}/identity${call.path}`, previous: null },
+      },
+    };
+  });
+  service.on('POST', base, 'keystone.application_credential.create', (call, auth) => {
+    own(call, auth, 'create_application_credential', false);
+    restricted(auth, 'create_application_credential');
+    const body = jsonBody(call).application_credential;
+    if (!isObject(body)) throw new ApiError(400, "'application_credential' is a required property");
+    if (typeof body.name !== 'string' || body.name === '')
+      throw new ApiError(400, "Invalid input for field 'name': None is not of type 'string'");
+    if (auth.projectId === '') throw forbidden('create_application_credential');
+    for (const c of identity.applicationCredentials.by('user', auth.userId)) {
+      if (c.name === body.name)
+        throw new ApiError(
+          409,
+          `Conflict occurred attempting to store application_credential - Duplicate entry found with name ${c.name}.`,
+        );
+    }
+    const expiresAt =
+      typeof body.expires_at === 'string'
+        ? Date.parse(/Z|[+-]\d\d:?\d\d$/.test(body.expires_at) ? body.expires_at : `${body.expires_at}Z`)
+        : null;
+    if (expiresAt !== null && !(expiresAt > cloud.clock.now()))
+      throw new ApiError(
+        400,
+        "The 'expires_at' must not be before now. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.",
+      );
+    const row: ApplicationCredential = {
+      id: cloud.ids.hex(32),
+      name: body.name,
+      description: typeof body.description === 'string' ? body.description : '',
+      secret: typeof body.secret === 'string' ? body.secret : cloud.ids.hex(86),
+      userId: auth.userId,
+      projectId: auth.projectId,
+      roleIds: rolesOf(cloud, auth, body.roles),
+      unrestricted: body.unrestricted === true,
+      expiresAt,
+      accessRules: Array.isArray(body.access_rules)
+        ? body.access_rules.filter(isObject).map((r) => accessRule(cloud, r))
+        : null,
+    };
+    identity.applicationCredentials.save(row);
+    return { status: 201, json: { application_credential: { ...view(row), secret: row.secret } } };
+  });
+  service.on('GET', `${base}/{id}`, 'keystone.application_credential.show', (call, auth) => {
+    own(call, auth, 'get_application_credential', true);
+    return { status: 200, json: { application_credential: view(find(call)) } };
+  });
+  service.on('DELETE', `${base}/{id}`, 'keystone.application_credential.delete', (call, auth) => {
+    own(call, auth, 'delete_application_credential', true);
+    restricted(auth, 'delete_application_credential');
+    const c = find(call);
+    identity.applicationCredentials.delete(c.id);
+    for (const t of [...identity.tokens.by('credential', c.id)]) identity.tokens.delete(t.id);
+    return { status: 204 };
+  });
+  const rules = (userId: string) =>
+    [...identity.applicationCredentials.by('user', userId)].flatMap((c) => c.accessRules ?? []);
+  service.on('GET', '/v3/users/{user}/access_rules', 'keystone.access_rule.list', (call, auth) => {
+    own(call, auth, 'list_access_rules', true);
+    return {
+      status: 200,
+      json: {
+        access_rules: rules(call.params.user!),
+        links: { next: null, self: `${cloud.base}/identity${call.path}`, previous: null },
+      },
+    };
+  });
+  service.on('GET', '/v3/users/{user}/access_rules/{id}', 'keystone.access_rule.show', (call, auth) => {
+    own(call, auth, 'get_access_rule', true);
+    const rule = rules(call.params.user!).find((r) => r.id === call.params.id);
+    if (!rule) throw new ApiError(404, `Could not find Access Rule: ${call.params.id}.`);
+    return { status: 200, json: { access_rule: rule } };
+  });
+  service.on('DELETE', '/v3/users/{user}/access_rules/{id}', 'keystone.access_rule.delete', (call, auth) => {
+    own(call, auth, 'delete_access_rule', true);
+    if (!rules(call.params.user!).some((r) => r.id === call.params.id))
+      throw new ApiError(404, `Could not find Access Rule: ${call.params.id}.`);
+    throw forbidden('delete_access_rule');
+  });
+}
+
+function rolesOf(cloud: Cloud, auth: Auth, wanted: unknown): string[] {
+  if (!Array.isArray(wanted) || wanted.length === 0) return auth.token.roleIds;
+  return wanted.filter(isObject).flatMap((ref) => {
+    const role =
+      typeof ref.id === 'string'
+        ? cloud.identity.roles.get(ref.id)
+        : [...cloud.identity.roles.by('name', String(ref.name))][0];
+    if (!role) throw new ApiError(404, `Could not find role: ${String(ref.id ?? ref.name)}.`);
+    if (!auth.token.roleIds.includes(role.id))
+      throw new ApiError(
+        400,
+        `Invalid application credential: Could not find role assignment with role: ${role.id}, user or group: ${auth.userId}, project, domain, or system: ${auth.projectId}.`,
+      );
+    return cloud.identity.effectiveRoles(role.id).filter((id, at) => at === 0 || auth.token.roleIds.includes(id));
+  });
+}
+
+function accessRule(cloud: Cloud, given: Record<string, unknown>): AccessRule {
+  for (const key of ['service', 'method', 'path']) {
+    if (typeof given[key] !== 'string')
+      throw new ApiError(400, `Invalid input for field 'access_rules': '${key}' is a required property`);
+  }
+  return {
+    id: cloud.ids.hex(32),
+    service: String(given.service),
+    method: String(given.method),
+    path: String(given.path),
+  };
+}
+
+function forbidden(action: string): ApiError {
+  return new ApiError(403, `You are not authorized to perform the requested action: identity:${action}.`);
+}

@@ -1,0 +1,162 @@
+import { Table } from '../../core/table.ts';
+
+/** Something of Keystone's with a name. */
+export interface Named {
+  id: string;
+  name: string;
+  description: string;
+  enabled: boolean;
+  domain_id: string | null;
+  /** Attributes that Keystone keeps and does not understand. */
+  extra: Record<string, unknown>;
+}
+
+export interface Project extends Named {
+  is_domain: boolean;
+  parent_id: string | null;
+  tags: string[];
+}
+
+export interface User extends Named {
+  password: string;
+  default_project_id: string | null;
+}
+
+export interface Assignment {
+  id: string;
+  roleId: string;
+  userId: string;
+  /** Exactly one of these. */
+  projectId: string | null;
+  domainId: string | null;
+}
+
+/** One allowed kind of call of an application credential. */
+export interface AccessRule {
+  id: string;
+  service: string;
+  method: string;
+  path: string;
+}
+
+export interface ApplicationCredential {
+  id: string;
+  name: string;
+  description: string;
+  secret: string;
+  userId: string;
+  projectId: string;
+  roleIds: string[];
+  unrestricted: boolean;
+  /** Milliseconds since the epoch, or null for never. */
+  expiresAt: number | null;
+  accessRules: AccessRule[] | null;
+}
+
+export interface CatalogService {
+  id: string;
+  name: string;
+  type: string;
+  description: string;
+  enabled: boolean;
+}
+
+export interface Endpoint {
+  id: string;
+  service_id: string;
+  interface: string;
+  region_id: string;
+  /** With `$(project_id)s` where the project's id goes. */
+  url: string;
+  enabled: boolean;
+}
+
+export interface Region {
+  id: string;
+  description: string;
+  parent_region_id: string | null;
+}
+
+/** What a token is about. */
+export interface Token {
+  id: string;
+  methods: string[];
+  userId: string;
+  projectId: string | null;
+  domainId: string | null;
+  system: boolean;
+  roleIds: string[];
+  issuedAt: number;
+  expiresAt: number;
+  auditIds: string[];
+  applicationCredentialId: string | null;
+}
+
+/** Keystone's memory. */
+export class IdentityState {
+  readonly domains = new Table<Named>({ name: (d) => d.name });
+  readonly projects = new Table<Project>({ name: (p) => p.name, domain: (p) => p.domain_id });
+  readonly users = new Table<User>({ name: (u) => u.name });
+  readonly groups = new Table<Named>({ name: (g) => g.name });
+  readonly roles = new Table<Named>({ name: (r) => r.name });
+  readonly assignments = new Table<Assignment>({
+    user: (a) => a.userId,
+    project: (a) => a.projectId,
+    role: (a) => a.roleId,
+  });
+  readonly applicationCredentials = new Table<ApplicationCredential>({ user: (c) => c.userId });
+  readonly services = new Table<CatalogService>({ type: (s) => s.type });
+  readonly endpoints = new Table<Endpoint>({ service: (e) => e.service_id });
+  readonly regions = new Table<Region>();
+  readonly tokens = new Table<Token>({ user: (t) => t.userId, credential: (t) => t.applicationCredentialId });
+
+  /** Roles that come with a role, itself first. */
+  effectiveRoles(roleId: string): string[] {
+    const order = ['admin', 'manager', 'member', 'reader'];
+    const at = order.indexOf(this.roles.get(roleId)?.name ?? '');
+    if (at < 0) return [roleId];
+    return order.slice(at).flatMap((name) => [...this.roles.by('name', name)].map((r) => r.id));
+  }
+
+  /** Effective roles of a user on a project or domain, each once. */
+  rolesOf(userId: string, on: { projectId?: string; domainId?: string }): string[] {
+    const found = new Set<string>();
+    for (const a of this.assignments.by('user', userId)) {
+      if (
+        (on.projectId !== undefined && a.projectId === on.projectId) ||
+        (on.domainId !== undefined && a.domainId === on.domainId)
+      ) {
+        for (const role of this.effectiveRoles(a.roleId)) found.add(role);
+      }
+    }
+    return [...found];
+  }
+
+  /** A user, project or domain by id, or by name within a domain. */
+  findProject(ref: { id?: unknown; name?: unknown; domain?: unknown }): Project | undefined {
+    if (typeof ref.id === 'string') return this.projects.get(ref.id);
+    return find(this.projects, ref.name, this.findDomain(ref.domain)?.id);
+  }
+
+  findUser(ref: { id?: unknown; name?: unknown; domain?: unknown }): User | undefined {
+    if (typeof ref.id === 'string') return this.users.get(ref.id);
+    return find(this.users, ref.name, this.findDomain(ref.domain)?.id);
+  }
+
+  findDomain(ref: unknown): Named | undefined {
+    const { id, name } = (ref ?? {}) as { id?: unknown; name?: unknown };
+    if (typeof id === 'string') return this.domains.get(id);
+    return typeof name === 'string' ? first(this.domains.by('name', name)) : undefined;
+  }
+}
+
+function find<T extends Named>(table: Table<T>, name: unknown, domainId: string | undefined): T | undefined {
+  if (typeof name !== 'string' || domainId === undefined) return undefined;
+  for (const row of table.by('name', name)) if (row.domain_id === domainId) return row;
+  return undefined;
+}
+
+function first<T>(rows: Iterable<T>): T | undefined {
+  for (const row of rows) return row;
+  return undefined;
+}
