@@ -26,7 +26,7 @@ export class CircuitBreaker {
     this.#settings = settings;
   }
 
-  /** Milliseconds until a call may be tried; 0: now. Who gets 0 must report with `succeeded` or `failed`. */
+  /** Milliseconds until a call may be tried; 0: now. Who gets 0 must report with `succeeded`, `failed` or `abandoned`. */
   enter(): number {
     if (this.#failures < this.#settings.failures) return 0;
     const wait = this.#openUntil - this.#clock.now();
@@ -40,6 +40,11 @@ export class CircuitBreaker {
   succeeded(): void {
     this.#failures = 0;
     this.#opened = 0;
+    this.#trying = false;
+  }
+
+  /** The call was never made, or cut short by us: it says nothing of the cloud. */
+  abandoned(): void {
     this.#trying = false;
   }
 

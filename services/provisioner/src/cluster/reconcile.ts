@@ -1,0 +1,189 @@
+import { type Cluster, type ConditionInput, FINALIZERS, type Machine } from '@shoto/api';
+import { keyOf } from '@shoto/kube';
+import { type Outcome, type ReconcileError, RetryableError, type RunContext, WaitingError } from '@shoto/reconciler';
+import { CONDITIONS, good, ofError, stated } from '../conditions.ts';
+import { type Deps, machinesOf } from '../deps.ts';
+import type { Infrastructure } from '../memory.ts';
+import { type ClusterPass, outcomeOf, worstOf } from './pass.ts';
+import { deleteCloud } from './phases/delete-cloud.ts';
+import { ensureEndpoint } from './phases/ensure-endpoint.ts';
+import { ensureSecurityGroups, ensureServerGroups } from './phases/ensure-groups.ts';
+import { ensureMachines, removeMachines } from './phases/ensure-machines.ts';
+import { ensureNetwork } from './phases/ensure-network.ts';
+import { resolveReferences } from './phases/resolve-references.ts';
+import { planMachines, type Pool, poolsOf } from './plan-machines.ts';
+import { CLUSTERS, novelty, writeCluster } from './store.ts';
+import { countPools, machinesCondition, summarize } from './summary.ts';
+
+/** One pass over one Cluster. May be cut short, repeated or late, and must end the same. */
+export async function reconcileCluster(d: Deps, key: string, ctx: RunContext): Promise<Outcome> {
+  const cluster = await d.clusters.read(key, ctx.wake?.resourceVersion);
+  if (!cluster) return;
+  const finalizers = cluster.metadata.finalizers ?? [];
+  const deleting = cluster.metadata.deletionTimestamp !== undefined;
+  if (deleting && !finalizers.includes(FINALIZERS.infrastructure)) return;
+  // What is made in the cloud before the finalizer is stored would stay when the Cluster goes.
+  const held = deleting || finalizers.includes(FINALIZERS.infrastructure) ? cluster : await addFinalizer(d, cluster, ctx);
+  return deleting ? await runDeletion(d, held, key, ctx) : await runCreation(d, held, key, ctx);
+}
+
+async function addFinalizer(d: Deps, cluster: Cluster, ctx: RunContext): Promise<Cluster> {
+  const finalizers = [...(cluster.metadata.finalizers ?? []), FINALIZERS.infrastructure];
+  const held = await d.kube.jsonPatch<Cluster>(
+    CLUSTERS,
+    cluster.metadata,
+    [
+      { op: 'test', path: '/metadata/resourceVersion', value: cluster.metadata.resourceVersion },
+      { op: 'add', path: '/metadata/finalizers', value: finalizers },
+    ],
+    { signal: ctx.signal },
+  );
+  d.clusters.wrote(held);
+  return held;
+}
+
+function passOf(d: Deps, cluster: Cluster, key: string, ctx: RunContext, machines: Machine[]): ClusterPass {
+  const uid = cluster.metadata.uid as string;
+  return {
+    d,
+    cluster,
+    key,
+    ref: { name: cluster.metadata.name, uid },
+    owner: { installation: d.installation, clusterUid: uid },
+    region: d.region(cluster.spec.region),
+    machines,
+    infra: structuredClone({ revision: 0, ...d.memory.infrastructure(cluster) }),
+    memory: d.memory.cluster(uid),
+    conditions: [],
+    signal: ctx.signal,
+  };
+}
+
+async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunContext): Promise<Outcome> {
+  const machines = machinesOf(d, cluster);
+  const storedInfra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
+  if (cluster.spec.paused) return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined);
+
+  let pass: ClusterPass;
+  try {
+    pass = passOf(d, cluster, key, ctx, machines);
+  } catch (e) {
+    const error = e as ReconcileError;
+    const conditions = [ofError(CONDITIONS.network, error)];
+    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), conditions, ctx, error);
+  }
+  const pools = poolsOf(cluster, pass.region.region.spec.zones);
+  const errors: (ReconcileError | undefined)[] = [];
+  const network = async (): Promise<void> => {
+    const groups = outcomeOf(Promise.all([ensureSecurityGroups(pass), ensureServerGroups(pass, pools)]));
+    const error = worstOf([await outcomeOf(ensureNetwork(pass)), await groups].filter((e) => e !== undefined));
+    errors.push(error);
+    pass.conditions.push(
+      error
+        ? ofError(CONDITIONS.network, error)
+        : good(CONDITIONS.network, 'Ready', 'network, router and security groups are there'),
+    );
+  };
+  const refs = await outcomeOf(
+    (async () => {
+      const ids = await resolveReferences(pass, pools);
+      const plan = planMachines(pass.ref, pools, pass.machines);
+      // Machines and network side by side: a Machine waits for its network, and not the other way round.
+      const born = outcomeOf(ensureMachines(pass, plan, ids));
+      await network();
+      errors.push(await born);
+      if (!errors.some((e) => e !== undefined)) wakeMachines(pass);
+      if (!pass.infra.subnetId) return;
+      const endpoint = await outcomeOf(ensureEndpoint(pass));
+      errors.push(endpoint);
+      pass.conditions.push(
+        endpoint
+          ? ofError(CONDITIONS.endpoint, endpoint)
+          : good(CONDITIONS.endpoint, 'Ready', `the API has the address ${pass.infra.endpoint?.external}`),
+      );
+    })(),
+  );
+  if (refs) {
+    errors.push(refs);
+    if (!pass.conditions.some((c) => c.type === CONDITIONS.network)) pass.conditions.push(ofError(CONDITIONS.network, refs));
+  }
+  const error = worstOf(errors.filter((e) => e !== undefined));
+  return await store(d, cluster, pass.infra, pass.machines, pools, pass.conditions, ctx, error);
+}
+
+/** Machines without a server can go on now. */
+function wakeMachines(pass: ClusterPass): void {
+  for (const m of pass.machines)
+    if (!m.status?.server?.id && !pass.d.memory.machine(m.metadata.uid as string).serverId) pass.d.wake.machine(keyOf(m), m);
+}
+
+async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunContext): Promise<Outcome> {
+  const machines = machinesOf(d, cluster);
+  const uid = cluster.metadata.uid as string;
+  const infra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
+  const pools: Pool[] = poolsOf(cluster, []).map((p) => ({ ...p, count: 0 }));
+  const finish = async (): Promise<void> => {
+    const gone = await d.kube.removeFinalizer<Cluster>(CLUSTERS, cluster, FINALIZERS.infrastructure, { signal: ctx.signal });
+    if (gone) d.clusters.wrote(gone);
+    d.memory.forgetCluster(uid);
+  };
+  if (cluster.metadata.finalizers?.includes(FINALIZERS.addons))
+    return await store(d, cluster, infra(), machines, pools, [], ctx, undefined);
+  // Nothing was ever made for it, so no region is needed to let it go.
+  if (machines.length === 0 && !d.hasRegion(cluster.spec.region) && !infra().networkId) return await finish();
+
+  let error: ReconcileError | undefined;
+  try {
+    const pass = passOf(d, cluster, key, ctx, machines);
+    await removeMachines(pass, machines.filter((m) => !m.metadata.deletionTimestamp));
+    if (machines.length > 0) {
+      throw new WaitingError('Deleting', 'machines are being deleted', d.times.lookAgainMs);
+    }
+    await deleteCloud(pass);
+    return await finish();
+  } catch (e) {
+    error = await outcomeOf(Promise.reject(e));
+  }
+  const conditions: ConditionInput[] = error && error.kind !== 'waiting' && ctx.attempt < 2 ? [] : error ? [ofError(CONDITIONS.network, error)] : [];
+  return await store(d, cluster, infra(), machines, pools, conditions, ctx, error);
+}
+
+/** Stores what the pass found, if it is new, and says when to look again. The only place that writes a Cluster's status. */
+async function store(
+  d: Deps,
+  cluster: Cluster,
+  infra: Infrastructure,
+  machines: readonly Machine[],
+  pools: readonly Pool[],
+  conditions: readonly ConditionInput[],
+  ctx: RunContext,
+  error: ReconcileError | undefined,
+): Promise<Outcome> {
+  const now = d.clock.now();
+  const memory = d.memory.cluster(cluster.metadata.uid as string);
+  // A call that fails once and then succeeds is no news for people.
+  const settled = conditions.filter((c) => !(c.status === 'False' && error instanceof RetryableError && ctx.attempt < 2 && c.reason === error.reason));
+  const machinesReady = cluster.metadata.deletionTimestamp ? [] : [machinesCondition(pools, machines)];
+  const infrastructure: Infrastructure = {
+    ...infra,
+    pools: countPools(pools, machines),
+    conditions: stated(infra.conditions, [...settled, ...machinesReady], now),
+  };
+  const ready = {
+    ...summarize({ cluster, machines, infrastructure, pools }),
+    observedGeneration: cluster.metadata.generation ?? 0,
+  };
+  const news = novelty(cluster, { infrastructure, ready }, now);
+  const gathering = news === 'gathered' && memory.wroteAt !== undefined ? memory.wroteAt + d.times.gatherMs - now : 0;
+  if (news !== 'none' && gathering <= 0) {
+    await writeCluster(d, cluster, { infrastructure, ready }, ctx.signal);
+    memory.wroteAt = now;
+    delete memory.infrastructure;
+  }
+  const later = gathering > 0 ? gathering : undefined;
+  if (!error) return later === undefined ? undefined : { requeueAfterMs: later };
+  if (error.kind === 'waiting') return { requeueAfterMs: Math.min((error as WaitingError).afterMs, later ?? Number.POSITIVE_INFINITY) };
+  // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
+  if (error.kind === 'terminal') return { requeueAfterMs: Math.min(d.times.recheckMs, later ?? Number.POSITIVE_INFINITY) };
+  throw error;
+}

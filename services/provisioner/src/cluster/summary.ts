@@ -1,0 +1,164 @@
+import { type Cluster, type Condition, type ConditionInput, FINALIZERS, findCondition, isTrue, type Machine } from '@shoto/api';
+import { bad, CONDITIONS, good } from '../conditions.ts';
+import type { Infrastructure } from '../memory.ts';
+import type { Pool } from './plan-machines.ts';
+
+type PoolCount = NonNullable<Infrastructure['pools']>[number];
+
+/** How many machines each pool has and how far they are. Those on their way out do not count. */
+export function countPools(pools: readonly Pool[], machines: readonly Machine[]): PoolCount[] {
+  const staying = machines.filter((m) => !m.metadata.deletionTimestamp);
+  const names = new Set(pools.map((p) => p.name));
+  const gone = [...new Set(machines.map((m) => m.spec.pool))].filter((n) => !names.has(n)).sort();
+  return [...pools.map((p) => ({ name: p.name, desired: p.count })), ...gone.map((name) => ({ name, desired: 0 }))].map(
+    ({ name, desired }) => {
+      const of = staying.filter((m) => m.spec.pool === name);
+      return {
+        name,
+        desired,
+        machines: of.length,
+        joined: of.filter((m) => m.status?.bootstrap?.joinedAt).length,
+        ready: of.filter((m) => m.status?.health?.ready).length,
+      };
+    },
+  );
+}
+
+const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
+
+/** MachinesReady: servers are as many as asked for, and run. */
+export function machinesCondition(pools: readonly Pool[], machines: readonly Machine[]): ConditionInput {
+  const wanted = pools.reduce((n, p) => n + p.count, 0);
+  const staying = machines.filter((m) => !m.metadata.deletionTimestamp);
+  const failed = staying
+    .flatMap((m) => {
+      const c = findCondition(m.status?.server?.conditions, CONDITIONS.server);
+      return c?.status === 'False' ? [{ name: m.metadata.name, c }] : [];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const first = failed[0];
+  if (first) {
+    const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
+    return bad(CONDITIONS.machines, first.c.reason, `${first.name}${more}: ${first.c.message}`);
+  }
+  const active = staying.filter((m) => m.status?.server?.state === 'Active').length;
+  const leaving = machines.length - staying.length;
+  if (active === wanted && staying.length === wanted && leaving === 0)
+    return good(CONDITIONS.machines, 'Running', `${plural(wanted, 'server')} of ${wanted} run`);
+  if (staying.length > wanted || leaving > 0)
+    return bad(CONDITIONS.machines, 'Removing', `machines that are no longer asked for are being removed`);
+  // No count in it: the text would change with every server, and the pools' counts say it.
+  return bad(CONDITIONS.machines, 'Building', `the cloud is building ${plural(wanted, 'server')}`);
+}
+
+/** What the summary is made of. */
+export interface SummaryInput {
+  cluster: Cluster;
+  machines: readonly Machine[];
+  infrastructure: Partial<Infrastructure>;
+  pools: readonly Pool[];
+}
+
+/**
+ * Ready, as people read it: what is happening, why it waits and whose move it is. Derived from what each service says, in the order in which
+ * a cluster comes into being; the first that is not so gives reason and message.
+ */
+export function summarize(s: SummaryInput): ConditionInput {
+  const { cluster } = s;
+  if (cluster.metadata.deletionTimestamp) return deletion(s);
+  const ready = findCondition(cluster.status?.conditions, CONDITIONS.ready);
+  if (cluster.spec.paused && ready?.status !== 'True')
+    return bad(CONDITIONS.ready, 'Paused', 'nothing is made or changed while spec.paused is true: set it to false to go on');
+  const steps = [infrastructure, controlPlane, nodesFailed, addons, nodes, reachable];
+  for (const step of steps) {
+    const not = step(s);
+    if (not) return not;
+  }
+  const count = s.pools.reduce((n, p) => n + p.count, 0);
+  const where = s.infrastructure.endpoint?.external;
+  return good(CONDITIONS.ready, 'Ready', `${plural(count, 'node')} ready${where ? `; the API answers at https://${where}` : ''}`);
+}
+
+const passOn = (c: Condition): ConditionInput => bad(CONDITIONS.ready, c.reason, c.message);
+
+function infrastructure({ infrastructure: i }: SummaryInput): ConditionInput | undefined {
+  for (const type of [CONDITIONS.network, CONDITIONS.machines, CONDITIONS.endpoint]) {
+    const c = findCondition(i.conditions, type);
+    // Servers that are still building are told of by what comes later, unless something is wrong with them.
+    if (type === CONDITIONS.machines && (c?.reason === 'Building' || c?.reason === 'Removing')) continue;
+    if (c?.status === 'False') return passOn(c);
+  }
+  if (!findCondition(i.conditions, CONDITIONS.network))
+    return bad(CONDITIONS.ready, 'NetworkPending', "the cluster's network is being made");
+  return undefined;
+}
+
+function controlPlane({ cluster, machines }: SummaryInput): ConditionInput | undefined {
+  const cp = cluster.status?.controlPlane;
+  if (cp?.initialized && isTrue(cp.conditions, 'EndpointHealthy')) return undefined;
+  const failed = failedNode(machines);
+  if (failed) return failed;
+  const wrong = cp?.initialized
+    ? findCondition(cp.conditions, 'EndpointHealthy')
+    : cp?.conditions?.find((c) => c.status === 'False');
+  if (wrong) return passOn(wrong);
+  return cp?.initialized
+    ? bad(CONDITIONS.ready, 'EndpointPending', 'the control plane is up; its API is being reached from outside')
+    : bad(CONDITIONS.ready, 'ControlPlanePending', 'the first control-plane machine boots and installs Kubernetes');
+}
+
+function failedNode(machines: readonly Machine[]): ConditionInput | undefined {
+  const failed = machines
+    .filter((m) => !m.metadata.deletionTimestamp && !m.status?.bootstrap?.joinedAt)
+    .flatMap((m) => {
+      const c = findCondition(m.status?.bootstrap?.conditions, 'Joined');
+      return c?.status === 'False' && c.reason !== 'Installing' ? [`${m.metadata.name}: ${c.message}`] : [];
+    })
+    .sort();
+  return failed[0] ? bad(CONDITIONS.ready, 'NodeFailed', failed[0]) : undefined;
+}
+
+const nodesFailed = ({ machines }: SummaryInput): ConditionInput | undefined => failedNode(machines);
+
+function addons({ cluster }: SummaryInput): ConditionInput | undefined {
+  if (cluster.spec.addons.length === 0) return undefined;
+  const conditions = cluster.status?.addons?.conditions;
+  if (isTrue(conditions, 'Healthy')) return undefined;
+  const c = findCondition(conditions, 'Applied');
+  const wrong = c?.status === 'False' ? c : findCondition(conditions, 'Healthy');
+  return wrong ? passOn(wrong) : bad(CONDITIONS.ready, 'AddonsPending', 'the addons are being applied');
+}
+
+function nodes({ machines, pools }: SummaryInput): ConditionInput | undefined {
+  const counts = countPools(pools, machines);
+  const sum = (key: 'desired' | 'machines' | 'joined' | 'ready') => counts.reduce((n, p) => n + p[key], 0);
+  const right = counts.every((p) => p.desired === p.machines && p.ready === p.desired);
+  if (right && machines.every((m) => !m.metadata.deletionTimestamp)) return undefined;
+  if (sum('machines') > sum('desired') || machines.some((m) => m.metadata.deletionTimestamp))
+    return bad(CONDITIONS.ready, 'ScalingDown', 'machines that are no longer asked for are being removed');
+  return bad(
+    CONDITIONS.ready,
+    'NodesPending',
+    `${sum('ready')} of ${plural(sum('desired'), 'node')} ready, ${sum('joined')} joined`,
+  );
+}
+
+function reachable({ cluster }: SummaryInput): ConditionInput | undefined {
+  const c = findCondition(cluster.status?.health?.conditions, 'Reachable');
+  return c?.status === 'False' ? passOn(c) : undefined;
+}
+
+function deletion({ cluster, machines, infrastructure: i }: SummaryInput): ConditionInput {
+  const finalizers = cluster.metadata.finalizers ?? [];
+  if (finalizers.includes(FINALIZERS.addons))
+    return bad(CONDITIONS.ready, 'Deleting', 'the addons and what they made in the cloud go first');
+  const waits = [CONDITIONS.machines, CONDITIONS.endpoint, CONDITIONS.network]
+    .map((type) => findCondition(i.conditions, type))
+    .find((c) => c?.status === 'False' && c.reason !== 'Deleting' && c.reason !== 'Building' && c.reason !== 'Removing');
+  if (waits && waits.reason !== 'Deleted') return passOn(waits);
+  return bad(
+    CONDITIONS.ready,
+    'Deleting',
+    machines.length > 0 ? 'machines are being deleted' : 'endpoint and network are being deleted',
+  );
+}

@@ -1,0 +1,77 @@
+import type { Cluster, KubernetesRelease, Machine } from '@shoto/api';
+import type { KubeClient } from '@shoto/kube';
+import type { Clock, Logger } from '@shoto/service';
+import type { Memory } from './memory.ts';
+import type { RegionRuntime } from './region/runtime.ts';
+import type { View } from './view.ts';
+
+/** What of the Kubernetes client passes use. */
+export type Kube = Pick<
+  KubeClient,
+  'get' | 'create' | 'delete' | 'jsonPatch' | 'patchStatusMap' | 'removeFinalizer'
+>;
+
+/** Asks for passes. */
+export interface Wake {
+  cluster(key: string): void;
+  /** @param machine - any Machine of that key, for its region */
+  machine(key: string, machine: Machine): void;
+}
+
+/** Times that tests scale down, in milliseconds. */
+export interface Times {
+  /** After a lost answer a server is asked for again only after this. */
+  unsureMs: number;
+  /** First pause after a server could not be had; doubled up to `retryMaxMs`. */
+  retryMs: number;
+  retryMaxMs: number;
+  /** A pass that waits for news that should wake it looks by itself after this. */
+  lookAgainMs: number;
+  /** Counts of a Cluster are gathered for this long before they are written. */
+  gatherMs: number;
+  /** What a person has to mend is looked at again after this. */
+  recheckMs: number;
+}
+
+export const TIMES: Times = {
+  unsureMs: 180_000,
+  retryMs: 5_000,
+  retryMaxMs: 60_000,
+  lookAgainMs: 60_000,
+  gatherMs: 2_000,
+  recheckMs: 300_000,
+};
+
+/** What passes work with. Made in main.ts. */
+export interface Deps {
+  kube: Kube;
+  clusters: View<Cluster>;
+  /** With the index `cluster`: `namespace/name` of the Cluster. */
+  machines: View<Machine>;
+  release: (name: string) => KubernetesRelease | undefined;
+  releaseNames: () => string[];
+  /** The region, ready for work. @throws {ReconcileError} that says why it is not */
+  region: (name: string) => RegionRuntime;
+  /** Whether there is a Region of that name at all. */
+  hasRegion: (name: string) => boolean;
+  /** User-data of a Machine, from the bootstrap-worker. @throws {WaitingError} while the cluster's PKI is not there */
+  userData: (machine: { namespace: string; name: string }, signal: AbortSignal) => Promise<string>;
+  memory: Memory;
+  wake: Wake;
+  clock: Clock;
+  log: Logger;
+  /** UID of this installation. */
+  installation: string;
+  times: Times;
+}
+
+/** Key of the Cluster of a Machine. */
+export const clusterKeyOf = (m: Machine): string => `${m.metadata.namespace}/${m.spec.cluster.name}`;
+
+/** The Machines of a Cluster, by name: this Cluster's, not those of an earlier one of its name. */
+export function machinesOf(d: Pick<Deps, 'machines'>, cluster: Cluster): Machine[] {
+  const key = `${cluster.metadata.namespace}/${cluster.metadata.name}`;
+  return d.machines
+    .byIndex('cluster', key, (m) => clusterKeyOf(m) === key)
+    .filter((m) => m.spec.cluster.uid === cluster.metadata.uid);
+}

@@ -1,0 +1,82 @@
+import type { Cluster } from '@shoto/api';
+
+/** The provisioner's map of a Cluster. */
+export type Infrastructure = NonNullable<Cluster['status']>['infrastructure'];
+
+/** What a process remembers of a Machine between passes. All of it can be lost: then it is looked up in the cloud. */
+export interface MachineMemory {
+  port?: {
+    id: string;
+    address: string;
+    /** We saw its birth and asked for no server since: so there is none. */
+    fresh: boolean;
+  };
+  serverId?: string;
+  /** Since when a server may come that we know nothing of: an answer was lost, or an earlier process may have asked. */
+  unsureSince?: number;
+  /** Failed attempts in a row to get the server running. */
+  failures: number;
+  /** Not before this time is a server asked for again. */
+  retryAt?: number;
+  /** Volumes of the server, seen before it was deleted. */
+  volumes?: string[];
+}
+
+/** What a process remembers of a Cluster between passes. */
+export interface ClusterMemory {
+  /** What was made and is not stored yet; only its ids and its endpoint. */
+  infrastructure?: Partial<Infrastructure>;
+  /** Addresses that the load balancer's pool has, once we saw or set them. */
+  members?: ReadonlySet<string>;
+  /** The load balancer was seen ACTIVE with all its parts. */
+  loadBalancerComplete?: boolean;
+  /** How often it was looked at while PENDING. */
+  looks: number;
+  /** Port that the floating IP is bound to. */
+  boundTo?: string;
+  /** Security groups whose rules were seen complete. */
+  rulesComplete?: boolean;
+  /** The subnet was seen on the router. */
+  routed?: boolean;
+  /** When the status was last written. */
+  wroteAt?: number;
+}
+
+/** What passes of one process remember. Never the only place of anything. */
+export class Memory {
+  readonly #machines = new Map<string, MachineMemory>();
+  readonly #clusters = new Map<string, ClusterMemory>();
+
+  /** By the Machine's UID; begins empty. */
+  machine(uid: string): MachineMemory {
+    let m = this.#machines.get(uid);
+    if (!m) {
+      m = { failures: 0 };
+      this.#machines.set(uid, m);
+    }
+    return m;
+  }
+
+  /** By the Cluster's UID; begins empty. */
+  cluster(uid: string): ClusterMemory {
+    let c = this.#clusters.get(uid);
+    if (!c) {
+      c = { looks: 0 };
+      this.#clusters.set(uid, c);
+    }
+    return c;
+  }
+
+  /** What is known of a Cluster's infrastructure: what is stored, and what was made since. */
+  infrastructure(cluster: Cluster): Partial<Infrastructure> {
+    return { ...cluster.status?.infrastructure, ...this.#clusters.get(cluster.metadata.uid ?? '')?.infrastructure };
+  }
+
+  forgetMachine(uid: string): void {
+    this.#machines.delete(uid);
+  }
+
+  forgetCluster(uid: string): void {
+    this.#clusters.delete(uid);
+  }
+}
