@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError, EXIT } from '../errors.ts';
+
+/** Words that may follow what was typed so far: commands, kinds, names, options. */
+function words(program: Command): { path: string; words: string[] }[] {
+  const kinds: Record<string, string[]> = {
+    get: ['clusters', 'machines', 'regions', 'releases', 'templates', 'tenants'],
+    describe: ['cluster'],
+    delete: ['cluster'],
+    wait: ['cluster'],
+    completion: ['bash', 'zsh', 'fish'],
+  };
+  const out: { path: string; words: string[] }[] = [];
+  const walk = (c: Command, path: string): void => {
+    const options = c.options.map((o) => o.long).filter((l): l is string => l !== undefined && l !== null);
+    out.push({ path, words: [...c.commands.map((x) => x.name()), ...(kinds[path] ?? []), ...options, '--help'] });
+    for (const sub of c.commands) walk(sub, path === '' ? sub.name() : `${path} ${sub.name()}`);
+  };
+  walk(program, '');
+  return out;
+}
+
+/** Commands whose next word is the name of a cluster. */
+const NAMES = [
+  'describe cluster',
+  'delete cluster',
+  'wait cluster',
+  'get cluster',
+  'get clusters',
+  'kubeconfig',
+  'events',
+];
+
+const bash = (program: Command): string => `# shoto completion for bash: eval "$(shoto completion bash)"
+_shoto() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} path= w
+  for w in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do case $w in -*) ;; *) path="\${path:+$path }$w" ;; esac; done
+  local words=
+  case "$path" in
+${words(program)
+  .map(({ path, words: w }) => `    "${path}") words="${w.join(' ')}" ;;`)
+  .join('\n')}
+  esac
+  case "$path" in
+    ${NAMES.map((n) => `"${n}"`).join(' | ')}) words="$words $(shoto get clusters -o name 2>/dev/null | sed 's,^cluster/,,')" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _shoto shoto
+`;
+
+const zsh = (program: Command): string => `#compdef shoto
+# shoto completion for zsh: eval "$(shoto completion zsh)"
+autoload -U +X bashcompinit && bashcompinit
+${bash(program)}`;
+
+const fish = (program: Command): string => `# shoto completion for fish: shoto completion fish | source
+complete -c shoto -f
+${words(program)
+  .flatMap(({ path, words: w }) =>
+    w
+      .filter((x) => !x.startsWith('-'))
+      .map((x) => `complete -c shoto -n 'test (string join " " (commandline -opc)[2..]) = "${path}"' -a '${x}'`),
+  )
+  .join('\n')}
+${NAMES.map((n) => `complete -c shoto -n 'test (string join " " (commandline -opc)[2..]) = "${n}"' -a '(shoto get clusters -o name 2>/dev/null | string replace cluster/ "")'`).join('\n')}
+`;
+
+/** `shoto completion`. */
+export function completionCommand(program: Command, c: Context): void {
+  program
+    .command('completion')
+    .description('print completion for a shell: bash, zsh or fish')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText('after', '\nExamples:\n  eval "$(shoto completion bash)"\n  shoto completion fish | source')
+    .action((shell: string) => {
+      const make = { bash, zsh, fish }[shell];
+      if (!make)
+        throw new CliError(EXIT.usage, `there is no completion for ${JSON.stringify(shell)}: choose bash, zsh or fish`);
+      c.out.write(make(program));
+    });
+}

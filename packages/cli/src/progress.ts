@@ -1,0 +1,109 @@
+import type { Api } from './client.ts';
+import { CliError, EXIT } from './errors.ts';
+
+/** One step of a cluster's way, as cluster-api tells it. */
+export interface Step {
+  name: string;
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  message: string;
+}
+/** How far a cluster is. */
+export interface Progress {
+  cluster: string;
+  ready: boolean;
+  deleting: boolean;
+  message: string;
+  steps: Step[];
+}
+
+/** Where progress is written to. */
+export interface Screen {
+  isTTY: boolean;
+  write(text: string): void;
+  columns: number;
+}
+
+const MARK = { waiting: '·', running: '…', done: '✓', failed: '✗' } as const;
+
+/** Draws progress: a block that is redrawn on a terminal, a line for each thing that changed in a pipe. */
+export class ProgressView {
+  readonly #screen: Screen;
+  readonly #started: number;
+  readonly #now: () => number;
+  #drawn = 0;
+  #last = new Map<string, string>();
+
+  constructor(screen: Screen, now: () => number) {
+    this.#screen = screen;
+    this.#now = now;
+    this.#started = now();
+  }
+
+  draw(p: Progress): void {
+    if (this.#screen.isTTY) {
+      const lines = p.steps.map((s) => `${MARK[s.state]} ${s.name.padEnd(14)} ${s.message}`);
+      lines.push(`  ${this.#seconds()} ${p.message}`);
+      // Lines that wrap would break the redrawing.
+      const cut = lines.map((l) => (l.length > this.#screen.columns ? `${l.slice(0, this.#screen.columns - 1)}…` : l));
+      this.#screen.write(
+        `${this.#drawn > 0 ? `\x1b[${this.#drawn}A` : ''}${cut.map((l) => `\x1b[2K${l}\n`).join('')}${this.#drawn > cut.length ? '\x1b[0J' : ''}`,
+      );
+      this.#drawn = cut.length;
+      return;
+    }
+    for (const s of p.steps) {
+      const text = `${s.state}: ${s.message}`;
+      if (this.#last.get(s.name) === text || s.state === 'waiting') continue;
+      this.#last.set(s.name, text);
+      this.#screen.write(`${this.#seconds()} ${s.name}: ${text}\n`);
+    }
+  }
+
+  #seconds(): string {
+    return `${((this.#now() - this.#started) / 1000).toFixed(1).padStart(6)}s`;
+  }
+}
+
+/** What is waited for. */
+export type Goal = 'ready' | 'deleted';
+
+/**
+ * Follows a cluster until it is ready, or gone. A stream that breaks is opened again.
+ *
+ * @param timeoutMs - how long to wait; 0 for ever
+ * @throws {CliError} `timeout` with what it hangs at; `notFound` where a cluster that should become ready is gone
+ */
+export async function follow(
+  api: Api,
+  path: string,
+  goal: Goal,
+  view: ProgressView | undefined,
+  timeoutMs: number,
+): Promise<void> {
+  const late = timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : new AbortController().signal;
+  let last: Progress | undefined;
+  const isLate = () =>
+    new CliError(
+      EXIT.timeout,
+      `not ${goal} after ${timeoutMs / 1000} s: ${last?.message ?? 'nothing was heard of it'}\nit goes on without us: shoto describe cluster ${last?.cluster ?? ''}`,
+    );
+  for (;;) {
+    try {
+      for await (const e of api.events(`${path}/progress`, late)) {
+        if (e.event === 'gone') {
+          if (goal === 'deleted') return;
+          throw new CliError(EXIT.notFound, 'the cluster was deleted');
+        }
+        last = JSON.parse(e.data) as Progress;
+        view?.draw(last);
+        if (goal === 'ready' && last.ready) return;
+      }
+    } catch (e) {
+      if (late.aborted) throw isLate();
+      if (e instanceof CliError && e.exitCode === EXIT.notFound && goal === 'deleted') return;
+      if (e instanceof CliError && e.exitCode !== EXIT.unavailable) throw e;
+    }
+    if (late.aborted) throw isLate();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
