@@ -1,4 +1,4 @@
-import { type Cluster, LABELS } from '@shoto/api';
+import { type Cluster, LABELS, workloadSecretRef } from '@shoto/api';
 import { SECRETS } from '@shoto/kube';
 import { issue, kubeconfig } from '@shoto/pki';
 import type { Clock } from '@shoto/service';
@@ -18,10 +18,6 @@ const RENEW_BEFORE_MS = 30 * DAY * 1000;
 const EXPIRES = 'shoto.dev/expires-at';
 /** The API server that the kubeconfig names. */
 const SERVER = 'shoto.dev/server';
-
-/** Name of the Secret, in the system namespace. */
-export const kubeconfigSecretName = (clusterUid: string, service: EnteringService): string =>
-  `${clusterUid}-kubeconfig-${service}`;
 
 /** The group of a service in every workload cluster; its role is bound to it. */
 export const groupOf = (service: EnteringService): string => `shoto:${service}`;
@@ -56,16 +52,16 @@ export class ServiceKubeconfigs {
 
   async #ensureOne(cluster: Cluster, pki: ClusterPki, server: string, service: EnteringService): Promise<void> {
     const uid = uidOf(cluster);
-    const name = kubeconfigSecretName(uid, service);
+    const { namespace, name } = workloadSecretRef(this.#namespace, service, uid);
     const memory = `${name} ${server}`;
     if ((this.#goodUntil.get(memory) ?? 0) > this.#clock.now()) return;
-    const make = async (): Promise<Secret> => this.#make(cluster, pki, server, service, name);
-    let secret = await createOnce(this.#kube, this.#namespace, name, make);
+    const make = async (): Promise<Secret> => this.#make(cluster, pki, server, service, { namespace, name });
+    let secret = await createOnce(this.#kube, namespace, name, make);
     if (!this.#isGood(secret, server)) {
       const { metadata, data } = await make();
       secret = await this.#kube.mergePatch<Secret>(
         SECRETS,
-        { namespace: this.#namespace, name },
+        { namespace, name },
         { metadata: { annotations: metadata.annotations, uid: secret.metadata.uid }, data },
       );
     }
@@ -84,7 +80,7 @@ export class ServiceKubeconfigs {
     pki: ClusterPki,
     server: string,
     service: EnteringService,
-    name: string,
+    ref: { namespace: string; name: string },
   ): Promise<Secret> {
     const now = this.#clock.now();
     const credential = await issue(pki.ca, {
@@ -103,8 +99,7 @@ export class ServiceKubeconfigs {
     });
     return {
       metadata: {
-        namespace: this.#namespace,
-        name,
+        ...ref,
         labels: {
           [LABELS.clusterUid]: uidOf(cluster),
           [LABELS.cluster]: cluster.metadata.name,
@@ -118,12 +113,19 @@ export class ServiceKubeconfigs {
   }
 }
 
-/** All Secrets that belong to a cluster, deleted. @returns how many there were */
-export async function deleteClusterSecrets(kube: Kube, namespace: string, clusterUid: string): Promise<number> {
-  const secrets = await kube.listAll<Secret>(SECRETS, {
-    namespace,
-    labelSelector: `${LABELS.clusterUid}=${clusterUid}`,
-  });
+/** All Secrets that belong to a cluster, deleted: its keys, and the services' ways in. @returns how many there were */
+export async function deleteClusterSecrets(kube: Kube, systemNamespace: string, clusterUid: string): Promise<number> {
+  const namespaces = [
+    systemNamespace,
+    ...ENTERING_SERVICES.map((s) => workloadSecretRef(systemNamespace, s, clusterUid).namespace),
+  ];
+  const secrets = (
+    await Promise.all(
+      namespaces.map((namespace) =>
+        kube.listAll<Secret>(SECRETS, { namespace, labelSelector: `${LABELS.clusterUid}=${clusterUid}` }),
+      ),
+    )
+  ).flat();
   await Promise.all(
     secrets.map((s) => kube.delete(SECRETS, s.metadata, s.metadata.uid ? { uid: s.metadata.uid } : {})),
   );
