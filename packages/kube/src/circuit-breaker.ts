@@ -40,8 +40,9 @@ export class CircuitBreaker implements Gate {
     });
   }
 
-  leave(reached: boolean): void {
+  leave(reached: boolean | undefined): void {
     this.#probing = false;
+    if (reached === undefined) return;
     if (reached) {
       this.#failed = 0;
       this.#openings = 0;

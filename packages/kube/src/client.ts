@@ -36,7 +36,7 @@ export interface KubeClientOptions {
   requestTimeoutMs?: number;
   /** Called after each request, for counters. */
   onRequest?: (e: RequestEvent) => void;
-  /** Sockets at most; default 32. */
+  /** Sockets at most for requests, watches have their own; with HTTP/2 it is one each. Default 16. */
   maxSockets?: number;
   /** Idle sockets are closed after this; default 55 000. */
   keepAliveMs?: number;

@@ -16,14 +16,14 @@ export interface RequestEvent {
 export interface Gate {
   /** @throws {KubeError} `CircuitOpen` when no request may go out now */
   enter(method: string, path: string): void;
-  /** @param reached - the server gave an answer, whichever */
-  leave(reached: boolean): void;
+  /** @param reached - the server gave an answer, whichever; undefined: the caller gave up before one could come */
+  leave(reached: boolean | undefined): void;
 }
 
 export interface TransportOptions {
   connection: Connection;
   userAgent: string;
-  /** Sockets at most; watches count. Default 32. */
+  /** Sockets at most for requests; with HTTP/2 there is one for all of them, and one for all watches. Default 16. */
   maxSockets?: number;
   /** Idle sockets are closed after this; default 55 000, below the 90 s of a kube-apiserver. */
   keepAliveMs?: number;
@@ -58,7 +58,11 @@ export class Transport {
   readonly #o: TransportOptions;
   readonly #origin: string;
   readonly #prefix: string;
-  #agent: Agent | undefined;
+  /** Watches have sockets of their own: they last, and on HTTP/1.1 each takes one. */
+  readonly #agents: { requests: Agent | undefined; watches: Agent | undefined } = {
+    requests: undefined,
+    watches: undefined,
+  };
   #login: Login | undefined;
 
   constructor(o: TransportOptions) {
@@ -80,16 +84,18 @@ export class Transport {
         e instanceof KubeError &&
         // Not carried out: the credentials have expired, a new login may help.
         ((e.status === 401 && this.#o.connection.login !== undefined) ||
-          // A kept socket that the server had closed in the meantime; only for reads, a write may have happened.
-          (r.method === 'GET' && e.reason === 'Unreachable' && e.cause instanceof errors.SocketError));
+          // A kept connection that the server had closed in the meantime; only for reads, a write may have happened.
+          (r.method === 'GET' && e.reason === 'Unreachable' && wasConnected(e.cause)));
       if (!again) throw e;
       return await this.#once(r, e.status === 401);
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent?.destroy();
-    this.#agent = undefined;
+    const agents = [this.#agents.requests, this.#agents.watches];
+    this.#agents.requests = undefined;
+    this.#agents.watches = undefined;
+    await Promise.all(agents.map((agent) => agent?.destroy()));
   }
 
   async #once(r: Send, loginAgain: boolean): Promise<Answer> {
@@ -97,9 +103,12 @@ export class Transport {
     this.#o.gate?.enter(r.method, path);
     const started = performance.now();
     let status = 0;
+    let agent: Agent | undefined;
+    let aborted = false;
     try {
       const headers = await this.#headers(r, loginAgain);
-      const answer = await this.#dispatcher().request({
+      agent = this.#agent(r.verb === 'watch' ? 'watches' : 'requests');
+      const answer = await agent.request({
         origin: this.#origin,
         path: this.#prefix + r.path,
         method: r.method as Dispatcher.HttpMethod,
@@ -113,9 +122,14 @@ export class Transport {
       if (status >= 400) throw errorFromAnswer(r.method, path, status, answer.headers, await answer.body.text());
       return { status, headers: answer.headers, body: answer.body };
     } catch (e) {
-      throw e instanceof KubeError ? e : noAnswer(r.method, path, e, r.signal);
+      if (e instanceof KubeError) throw e;
+      const error = noAnswer(r.method, path, e, r.signal);
+      // The connection may be dead without a word, and HTTP/2 would send the next request into it as well.
+      aborted = error.reason === 'Aborted';
+      if (error.reason === 'Timeout') this.#retire(agent);
+      throw error;
     } finally {
-      this.#o.gate?.leave(status !== 0 || r.signal?.aborted === true);
+      this.#o.gate?.leave(aborted ? undefined : status !== 0);
       this.#o.onRequest?.({ method: r.method, verb: r.verb, path, status, ms: performance.now() - started });
     }
   }
@@ -135,19 +149,19 @@ export class Transport {
     return headers;
   }
 
-  #dispatcher(): Agent {
-    if (this.#agent) return this.#agent;
+  #agent(kind: 'requests' | 'watches'): Agent {
     const { connection: c } = this.#o;
     const cert = this.#login?.cert ?? c.cert;
     const key = this.#login?.key ?? c.key;
     const keepAlive = this.#o.keepAliveMs ?? 55_000;
-    this.#agent = new Agent({
-      allowH2: false,
-      connections: this.#o.maxSockets ?? 32,
-      pipelining: 1,
+    this.#agents[kind] ??= new Agent({
+      // One connection carries all requests, where the server can; `pipelining` stays unset, so that HTTP/1.1 sends one at a time.
+      allowH2: true,
+      ...(kind === 'requests' ? { connections: this.#o.maxSockets ?? 16 } : {}),
       keepAliveTimeout: keepAlive,
       keepAliveMaxTimeout: keepAlive,
       connect: {
+        preferH2: true,
         timeout: this.#o.connectTimeoutMs ?? 5_000,
         ...(c.ca ? { ca: c.ca } : {}),
         ...(cert ? { cert } : {}),
@@ -156,14 +170,30 @@ export class Transport {
         ...(c.insecure ? { rejectUnauthorized: false } : {}),
       },
     });
-    return this.#agent;
+    return this.#agents[kind];
   }
+
+  /** The next request opens a new connection; what is under way on the old one may end. */
+  #retire(agent: Agent | undefined): void {
+    if (!agent) return;
+    for (const kind of ['requests', 'watches'] as const)
+      if (this.#agents[kind] === agent) this.#agents[kind] = undefined;
+    void agent.close().catch(() => {});
+  }
+}
+
+function wasConnected(cause: unknown): boolean {
+  const code = (cause as { code?: string } | undefined)?.code ?? '';
+  return (
+    cause instanceof errors.SocketError || code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('ERR_HTTP2')
+  );
 }
 
 /** The error of a request without an answer. */
 export function noAnswer(method: string, path: string, cause: unknown, signal?: AbortSignal): KubeError {
   const e = cause instanceof Error ? cause : new Error(String(cause));
-  const code = (e as { code?: string }).code ?? '';
+  const given = (e as { code?: unknown }).code;
+  const code = typeof given === 'string' ? given : '';
   const timeout =
     /TIMEOUT/.test(code) || e.name === 'TimeoutError' || (signal?.reason as Error | undefined)?.name === 'TimeoutError';
   const aborted = !timeout && (signal?.aborted === true || e.name === 'AbortError');

@@ -7,7 +7,7 @@ export interface WorkloadPoolOptions {
   userAgent: string;
   /** Default 10 000. */
   requestTimeoutMs?: number;
-  /** Sockets a cluster, a watch included; default 2. */
+  /** Sockets a cluster for requests, default 1; watches have another (on HTTP/1.1 each watch one). */
   maxSockets?: number;
   /** Idle sockets are closed after this; default 30 000. */
   keepAliveMs?: number;
@@ -27,7 +27,7 @@ interface Entry {
 /**
  * Clients of workload clusters, by the Cluster's UID.
  *
- * Each cluster has its own sockets (at most two) and circuit breaker, so that one that is dead or swallows packets
+ * Each cluster has its own sockets (two: requests and watches) and circuit breaker, so that one that is dead or swallows packets
  * costs its own callers an error at once and others nothing.
  */
 export class WorkloadPool {
@@ -79,7 +79,7 @@ export class WorkloadPool {
       connection,
       userAgent: o.userAgent,
       requestTimeoutMs: o.requestTimeoutMs ?? 10_000,
-      maxSockets: o.maxSockets ?? 2,
+      maxSockets: o.maxSockets ?? 1,
       keepAliveMs: o.keepAliveMs ?? 30_000,
       connectTimeoutMs: 5_000,
       gate: new CircuitBreaker({
