@@ -21,6 +21,9 @@ export interface TokenInfo extends Fields {
   application_credential?: { id: string; name: string; restricted: boolean };
 }
 
+/** Between two tries to renew a token that is still good. */
+const RENEWAL_PAUSE_MS = 5_000;
+
 /** Keystone's v3 root for a configured auth_url: `/v2.0` and nothing at all mean `/v3`. */
 export function keystoneRoot(authUrl: string): string {
   const bare = authUrl.replace(/\/+$/, '');
@@ -65,7 +68,10 @@ export class Auth implements TokenSource {
       return await this.#pending;
     } catch (error) {
       // Keystone is away for a moment, and the old token is still good: go on with it.
-      if (current && current === this.#current && this.#clock.now() < current.endsAt) return current;
+      if (current && current === this.#current && this.#clock.now() < current.endsAt) {
+        current.renewAt = this.#clock.now() + RENEWAL_PAUSE_MS;
+        return current;
+      }
       throw error;
     }
   }

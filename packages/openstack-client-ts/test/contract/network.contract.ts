@@ -4,6 +4,7 @@ import {
   administrator,
   aNetwork,
   anExternalNetwork,
+  aProject,
   Cleanup,
   cloudOf,
   subject,
