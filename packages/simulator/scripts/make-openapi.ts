@@ -3,7 +3,7 @@
  *
  *   node scripts/make-openapi.ts [directory of the Kubernetes source]
  *
- * Without a directory the Go module k8s.io/kubernetes is fetched by `go mod download`. The documents repeat one another's schemas,
+ * Without a directory the Go module k8s.io/kubernetes is fetched by `go mod download` (GO names another go command). The documents repeat one another's schemas,
  * so these are kept once in schemas.json.gz; each document's paths are kept in a file of its own, loaded when somebody asks for it.
  */
 import { execFileSync } from 'node:child_process';
@@ -23,7 +23,7 @@ interface Document {
 function sourceDirectory(): string {
   const given = process.argv[2];
   if (given !== undefined) return given;
-  const answer = execFileSync('go', ['mod', 'download', '-json', `k8s.io/kubernetes@${VERSION}`], {
+  const answer = execFileSync(process.env.GO ?? 'go', ['mod', 'download', '-json', `k8s.io/kubernetes@${VERSION}`], {
     cwd: '/',
     env: { ...process.env, GOFLAGS: '' },
     encoding: 'utf8',

@@ -1,7 +1,8 @@
+import { goJson } from './go-format.ts';
 import { isObject } from './json.ts';
 
 /** The kinds of field errors of the Kubernetes API (metav1.CauseType), as they appear in `status.details.causes[].reason`. */
-export type FieldErrorType =
+type FieldErrorType =
   | 'FieldValueInvalid'
   | 'FieldValueRequired'
   | 'FieldValueNotSupported'
@@ -22,11 +23,6 @@ export interface FieldError {
 
 /** The path of the whole object, as Go's field.Path prints it. */
 export const NO_FIELD = '<nil>';
-
-/** JSON as Go writes it: with `<`, `>` and `&` escaped. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
-}
 
 /** Go's `%q`-like rendering of a value inside a field error. */
 function show(value: unknown): string {

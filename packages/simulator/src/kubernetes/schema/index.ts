@@ -1,14 +1,14 @@
 import type { JsonObject } from './json.ts';
 import { CompiledSchema, type CompileOptions } from './schema.ts';
 
-export type { FieldError, FieldErrorType } from './field-error.ts';
+export type { FieldError } from './field-error.ts';
 export { builtinSchema } from './openapi/builtin.ts';
 export { openApiV3Document, openApiV3Root } from './openapi/documents.ts';
 export { openApiV2 } from './openapi/v2.ts';
 export type { CompiledSchema } from './schema.ts';
-export { type ApplyConflict, type ApplyRequest, type ApplyResult, serverSideApply } from './ssa/apply.ts';
+export { serverSideApply } from './ssa/apply.ts';
 export { TypedValueError } from './ssa/typed.ts';
-export { type TrackedWrite, trackUpdate } from './ssa/update.ts';
+export { trackUpdate } from './ssa/update.ts';
 export { StrategicPatchError, strategicMerge } from './strategic-merge.ts';
 
 /**

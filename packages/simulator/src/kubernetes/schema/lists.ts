@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from './json.ts';
 import type { SchemaNode } from './node.ts';
 
 /** The key of an item of a list-map, by the names of its key fields; absent keys are left out. */
-export function listMapKey(item: unknown, keys: readonly string[]): JsonObject {
+function listMapKey(item: unknown, keys: readonly string[]): JsonObject {
   const key: JsonObject = {};
   if (isObject(item)) for (const name of keys) if (item[name] !== undefined) key[name] = item[name];
   return key;

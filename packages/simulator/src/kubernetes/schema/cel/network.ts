@@ -3,7 +3,7 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { isCidr } from '../formats.ts';
 
 /** An IP address as a number of 32 or 128 bits. */
-export class CelIp {
+class CelIp {
   readonly value: bigint;
   readonly family: 4 | 6;
   constructor(value: bigint, family: 4 | 6) {
@@ -29,7 +29,7 @@ export class CelIp {
 }
 
 /** An address block: an address and the number of its leading bits that count. */
-export class CelCidr {
+class CelCidr {
   readonly ip: CelIp;
   readonly prefix: number;
   constructor(ip: CelIp, prefix: number) {

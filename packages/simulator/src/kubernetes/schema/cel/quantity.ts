@@ -7,7 +7,7 @@ const DECIMAL: Record<string, number> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9,
 const SCALE = 9;
 
 /** A resource quantity such as `1Gi` or `250m`, exact to a billionth. */
-export class CelQuantity {
+class CelQuantity {
   readonly nanos: bigint;
   constructor(nanos: bigint) {
     this.nanos = nanos;

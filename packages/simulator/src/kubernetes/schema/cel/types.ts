@@ -4,7 +4,7 @@ import { SchemaNode } from '../node.ts';
 import { durationOf } from './environment.ts';
 
 /** Turns a JSON value into what CEL computes with: integers into bigint, timestamps into Date, objects into typed messages. */
-export type Convert = (value: unknown) => unknown;
+type Convert = (value: unknown) => unknown;
 
 /** How CEL sees the values of one schema position. */
 export interface CelType {
@@ -24,7 +24,7 @@ const RESERVED = new Set(
  *
  * @returns undefined for names that cannot be reached
  */
-export function escapeName(name: string): string | undefined {
+function escapeName(name: string): string | undefined {
   if (RESERVED.has(name)) return `__${name}__`;
   if (!/^[A-Za-z_.\-/][A-Za-z0-9_.\-/]*$/.test(name)) return undefined;
   return name
@@ -44,7 +44,7 @@ const identity: Convert = (value) => value;
 const toInteger: Convert = (value) => (typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value);
 
 /** A wrapper of a JSON object with lazily converted fields; equality is that of the JSON beneath. */
-export abstract class CelMessage {
+abstract class CelMessage {
   readonly source: JsonObject;
   constructor(source: JsonObject) {
     this.source = source;

@@ -1,7 +1,7 @@
 import type { Environment } from '@marcbachmann/cel-js';
 
 /** A URL as Kubernetes' rules see it. */
-export class CelUrl {
+class CelUrl {
   readonly text: string;
   readonly parsed: URL | undefined;
   constructor(text: string) {

@@ -3,7 +3,7 @@ import type { Environment } from '@marcbachmann/cel-js';
 const STRICT = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?$/;
 
 /** A semantic version (semver.org, 2.0.0). */
-export class CelSemver {
+class CelSemver {
   readonly numbers: readonly [bigint, bigint, bigint];
   readonly pre: readonly string[];
   constructor(numbers: readonly [bigint, bigint, bigint], pre: readonly string[]) {

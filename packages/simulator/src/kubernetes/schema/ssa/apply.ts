@@ -2,6 +2,7 @@ import { cloneJson, deepEqual, isObject, type JsonObject } from '../json.ts';
 import { ANYTHING } from '../node.ts';
 import type { CompiledSchema } from '../schema.ts';
 import { pathText } from './field-set.ts';
+import { fieldsLastApplied, KUBECTL, syncLastApplied } from './last-applied.ts';
 import {
   decodeManagedFields,
   encodeManagedFields,
@@ -17,7 +18,7 @@ import { compareExcept, conflictsWithOthers, pruneUnapplied, takeFromOthers } fr
 import { checkTyped, fieldsOf, TypedValueError } from './typed.ts';
 
 /** A request of server-side apply. */
-export interface ApplyRequest {
+interface ApplyRequest {
   /** The stored object; absent when the apply creates it. */
   live?: object;
   /** The configuration as the client sent it, without `metadata.managedFields`. */
@@ -34,7 +35,7 @@ export interface ApplyRequest {
 }
 
 /** One field that another manager owns with another value: a cause of type FieldManagerConflict of the 409 Status. */
-export interface ApplyConflict {
+interface ApplyConflict {
   manager: string;
   /** e.g. `.spec.replicas` */
   field: string;
@@ -43,7 +44,7 @@ export interface ApplyConflict {
 }
 
 /** The object to store (the live one itself when nothing changes), or what is in the way with the text of the Status. */
-export type ApplyResult = { object: JsonObject } | { conflicts: ApplyConflict[]; message: string };
+type ApplyResult = { object: JsonObject } | { conflicts: ApplyConflict[]; message: string };
 
 const BEFORE_FIRST_APPLY = 'before-first-apply';
 
@@ -87,14 +88,22 @@ export function serverSideApply(request: ApplyRequest): ApplyResult {
   const after = last === undefined ? merged : pruneUnapplied(merged, node, managed, last.fields);
 
   const change = compareExcept(before, after, node, except);
-  const conflicts = force ? [] : conflictsWithOthers(managed, identity, change);
+  let conflicts = force ? [] : conflictsWithOthers(managed, identity, change);
+  if (conflicts.length > 0 && manager === KUBECTL) {
+    const allowed = fieldsLastApplied(before, node);
+    conflicts = conflicts
+      .map(({ owner, fields }) => ({ owner, fields: fields.difference(allowed) }))
+      .filter(({ fields }) => !fields.isEmpty);
+  }
   if (conflicts.length > 0) return describeConflicts(conflicts);
   takeFromOthers(managed, identity, change);
   entry.fields = entry.fields.difference(UNOWNED);
 
   const same = request.live !== undefined && deepEqual(before, after);
   if (!same) entry.time = now;
-  return { object: withManagedFields(same ? before : after, managed) };
+  const object = withManagedFields(same ? before : after, managed);
+  if (manager === KUBECTL) syncLastApplied(object, applied);
+  return { object };
 }
 
 function describe(object: JsonObject): string {

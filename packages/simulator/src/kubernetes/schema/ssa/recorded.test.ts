@@ -7,6 +7,7 @@ import {
   compileSchema,
   serverSideApply,
   strategicMerge,
+  TypedValueError,
   trackUpdate,
 } from '../index.ts';
 import { cloneJson, isObject, type JsonObject } from '../json.ts';
@@ -73,7 +74,7 @@ describe(`field ownership is tracked as by ${recorded.server}`, () => {
         it(`${title}, step ${i + 1}: ${manager} applies and gets ${step.code}`, () => {
           const apply = (): ReturnType<typeof serverSideApply> =>
             serverSideApply({ ...common, live: before, applied: step.body, force: step.force ?? false });
-          if (step.code === 500) return expect(apply).toThrow(step.message);
+          if (step.code === 500) return expect(apply).toThrow(new TypedValueError(step.message!));
           const result = apply();
           if ('conflicts' in result) {
             expect(result.message).toBe(step.message);

@@ -13,7 +13,7 @@ import {
 import { compareExcept, takeFromOthers } from './ownership.ts';
 
 /** A create, update or patch whose fields are to be tracked. */
-export interface TrackedWrite {
+interface TrackedWrite {
   /** The stored object; absent when this write creates it. */
   before?: object;
   /** The object about to be stored; its `metadata.managedFields` are set in place. */
