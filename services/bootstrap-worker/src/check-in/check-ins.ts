@@ -231,7 +231,10 @@ export class CheckIns {
   }
 
   #machinesOf(cluster: Cluster): Map<string, Machine> {
-    return new Map(this.#d.world.machines.byIndex('cluster', uidOf(cluster)).map((m) => [uidOf(m), m]));
+    const { machines } = this.#d.world;
+    const uid = uidOf(cluster);
+    const known = [...machines.noted().filter((m) => m.spec.cluster.uid === uid), ...machines.byIndex('cluster', uid)];
+    return new Map(known.map((m) => [uidOf(m), m]));
   }
 
   async #plan(task: 'init' | 'join', machine: Machine, cluster: Cluster, request: CheckInRequest): Promise<Look> {
