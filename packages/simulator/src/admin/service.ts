@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ConfigError, check, clockSchema, faultSchema, latencySchema, quotasSchema } from '../config.ts';
 import type { SimulatorClock } from '../core/clock.ts';
-import type { Answer, Call, Mount } from '../core/http.ts';
+import type { Mount } from '../core/http.ts';
+import type { Answer, Call } from '../core/message.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { resourceCounts } from './state.ts';
 

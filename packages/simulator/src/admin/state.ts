@@ -8,7 +8,9 @@ export function resourceCounts(cloud: Cloud): { projects: Record<string, Record<
     for (const row of rows) {
       const r = row as { project_id?: string; projectId?: string; owner?: string };
       const id = r.project_id ?? r.projectId ?? r.owner ?? '';
-      const project = (projects[names.get(id) ?? id] ??= {});
+      const name = names.get(id) ?? id;
+      projects[name] ??= {};
+      const project = projects[name];
       project[kind] = (project[kind] ?? 0) + 1;
     }
   };

@@ -1,11 +1,12 @@
 import type { OpenStackConfig } from '../config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Faults } from '../core/faults.ts';
-import type { Call, Service } from '../core/http.ts';
 import type { EventHub, Hypervisor } from '../core/hypervisor.ts';
 import type { Latency } from '../core/latency.ts';
+import type { Call } from '../core/message.ts';
 import type { Random } from '../core/random.ts';
 import type { RequestCounter } from '../core/requests.ts';
+import type { Service } from '../core/service.ts';
 import type { ComputeState } from './compute/state.ts';
 import type { IdentityState, Token } from './identity/state.ts';
 import type { ImageState } from './image/state.ts';

@@ -1,4 +1,4 @@
-import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import { touch } from '../network/collection.ts';
 import { checkMetadata, microversion, policy, schemaError } from './dialect.ts';

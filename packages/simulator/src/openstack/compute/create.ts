@@ -1,4 +1,4 @@
-import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import { checkMetadata, checkName, microversion, schemaError, show } from './dialect.ts';
 import { findFlavor } from './flavors.ts';

@@ -1,4 +1,4 @@
-import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import { checkTags } from './create.ts';
 import { checkMetadata, microversion, schemaError, show } from './dialect.ts';
@@ -13,7 +13,7 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
   serveMetadata(service, cloud);
   serveTags(service, cloud);
 
-  const iface = (s: Server, id: string): Json => {
+  const iface = (id: string): Json => {
     const port = cloud.network.ports.get(id)!;
     return {
       net_id: port.network_id,
@@ -27,14 +27,14 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
     const s = server(call, auth);
     return {
       status: 200,
-      json: { interfaceAttachments: s.portIds.filter((id) => cloud.network.ports.get(id)).map((id) => iface(s, id)) },
+      json: { interfaceAttachments: s.portIds.filter((id) => cloud.network.ports.get(id)).map((id) => iface(id)) },
     };
   });
   service.on('GET', '/v2.1/servers/{id}/os-interface/{port}', 'nova.interface.show', (call, auth) => {
     const s = server(call, auth);
     if (!s.portIds.includes(call.params.port!) || !cloud.network.ports.get(call.params.port!))
       throw new ApiError(404, `Port id ${call.params.port} could not be found.`);
-    return { status: 200, json: { interfaceAttachment: iface(s, call.params.port!) } };
+    return { status: 200, json: { interfaceAttachment: iface(call.params.port!) } };
   });
   service.on('POST', '/v2.1/servers/{id}/os-interface', 'nova.interface.create', (call, auth) => {
     const s = server(call, auth);
@@ -67,7 +67,7 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
       portId = port.id;
       plug(cloud, s, port, true);
     }
-    return { status: 200, json: { interfaceAttachment: iface(s, portId) } };
+    return { status: 200, json: { interfaceAttachment: iface(portId) } };
   });
   service.on('DELETE', '/v2.1/servers/{id}/os-interface/{port}', 'nova.interface.delete', (call, auth) => {
     const s = server(call, auth);
@@ -82,10 +82,11 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
     for (const id of s.portIds) {
       const port = cloud.network.ports.get(id);
       const name = cloud.network.networks.get(port?.network_id ?? '')?.name ?? '';
+      out[name] ??= [];
       for (const f of port?.fixed_ips ?? [])
-        (out[name] ??= []).push({ version: f.ip_address.includes(':') ? 6 : 4, addr: f.ip_address });
+        out[name].push({ version: f.ip_address.includes(':') ? 6 : 4, addr: f.ip_address });
       const floating = port && cloud.network.floatingAddress(port.id);
-      if (floating) (out[name] ??= []).push({ version: 4, addr: floating });
+      if (floating) out[name].push({ version: 4, addr: floating });
     }
     return out;
   };

@@ -1,4 +1,4 @@
-import { type Answer, ApiError, type Call } from '../../core/http.ts';
+import { type Answer, ApiError, type Call } from '../../core/message.ts';
 import { header } from '../cloud.ts';
 
 const names: Record<number, string> = {

@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import { microversion, policy, schemaError } from './dialect.ts';
 import type { Host } from './state.ts';

@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { checkName, microversion, policy, schemaError } from './dialect.ts';
 import type { Flavor } from './state.ts';
@@ -198,7 +198,7 @@ export function serveFlavors(service: OpenStackService, cloud: Cloud): void {
         throw new ApiError(404, `Flavor access not found for ${f.id} / ${remove} combination.`);
       f.access = f.access.filter((p) => p !== remove);
     } else {
-      throw new ApiError(400, 'There is no such action: ' + (Object.keys(body)[0] ?? ''));
+      throw new ApiError(400, `There is no such action: ${Object.keys(body)[0] ?? ''}`);
     }
     return { status: 200, json: access(f) };
   });

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import { checkName, microversion, schemaError } from './dialect.ts';
 import type { KeyPair } from './state.ts';

@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json } from '../../core/http.ts';
+import { ApiError, isObject, type Json } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import { schemaError, show } from './dialect.ts';
 import type { RequestedDisk } from './state.ts';

@@ -1,4 +1,4 @@
-import { ApiError, isObject } from '../../core/http.ts';
+import { ApiError, isObject } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import type { Network } from '../network/state.ts';
 import { schemaError, show } from './dialect.ts';

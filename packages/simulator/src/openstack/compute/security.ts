@@ -1,4 +1,4 @@
-import { ApiError, isObject } from '../../core/http.ts';
+import { ApiError, isObject } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { defaultGroup } from '../network/groups.ts';
 import type { SecurityGroup } from '../network/state.ts';

@@ -1,4 +1,4 @@
-import { type Answer, ApiError, type Call, isObject, jsonBody } from '../../core/http.ts';
+import { type Answer, ApiError, type Call, isObject, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { runAction } from './actions.ts';
 import { createServers } from './create.ts';

@@ -1,4 +1,4 @@
-import { Service } from '../../core/http.ts';
+import { Service } from '../../core/service.ts';
 import { type Auth, type Cloud, header, type OpenStackService } from '../cloud.ts';
 import { authenticate, unauthorized } from '../identity/tokens.ts';
 import { serveServerDetails } from './details.ts';

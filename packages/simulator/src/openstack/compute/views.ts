@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Json } from '../../core/http.ts';
+import type { Json } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, isoSeconds } from '../cloud.ts';
 import type { Flavor, Server } from './state.ts';
 
@@ -26,7 +26,9 @@ function network(cloud: Cloud, s: Server): Json {
   for (const id of s.portIds) {
     const port = cloud.network.ports.get(id);
     if (!port) continue;
-    const list = (addresses[cloud.network.networks.get(port.network_id)?.name ?? port.network_id] ??= []);
+    const name = cloud.network.networks.get(port.network_id)?.name ?? port.network_id;
+    addresses[name] ??= [];
+    const list = addresses[name];
     const floating = [...cloud.network.floatingIps.by('port', port.id)];
     for (const fixed of port.fixed_ips) {
       const version = fixed.ip_address.includes(':') ? 6 : 4;

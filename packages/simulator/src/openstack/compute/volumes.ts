@@ -1,4 +1,4 @@
-import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, background, type Cloud, type OpenStackService } from '../cloud.ts';
 import { attachVolume, detachVolume } from '../volume/attach.ts';
 import { microversion, schemaError } from './dialect.ts';

@@ -1,4 +1,4 @@
-import { ApiError, type Call, isObject, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, isObject, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import type { AccessRule, ApplicationCredential } from './state.ts';
 

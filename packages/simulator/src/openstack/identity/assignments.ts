@@ -1,4 +1,4 @@
-import { ApiError, isObject, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import type { Assignment } from './state.ts';
 

@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Table } from '../../core/table.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 

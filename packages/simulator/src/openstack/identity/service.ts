@@ -1,4 +1,5 @@
-import { type Answer, ApiError, type Call, jsonBody, Service } from '../../core/http.ts';
+import { type Answer, ApiError, type Call, jsonBody } from '../../core/message.ts';
+import { Service } from '../../core/service.ts';
 import { type Auth, type Cloud, header, type OpenStackService } from '../cloud.ts';
 import { serveApplicationCredentials } from './application-credentials.ts';
 import { serveAssignments } from './assignments.ts';

@@ -1,4 +1,4 @@
-import { ApiError, type Call, isObject, type Json } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json } from '../../core/message.ts';
 import { type Auth, type Cloud, header } from '../cloud.ts';
 import type { AccessRule, Token, User } from './state.ts';
 

@@ -1,4 +1,4 @@
-import { ApiError, type Call, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoSeconds, type OpenStackService } from '../cloud.ts';
 import type { Image } from './state.ts';
 

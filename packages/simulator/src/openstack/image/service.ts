@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Answer, ApiError, type Call, isObject, type Json, jsonBody, Service } from '../../core/http.ts';
-import { type Auth, type Cloud, header, isoSeconds, type OpenStackService } from '../cloud.ts';
+import { type Answer, ApiError, type Call, isObject, jsonBody } from '../../core/message.ts';
+import { Service } from '../../core/service.ts';
+import { type Auth, type Cloud, header, type OpenStackService } from '../cloud.ts';
 import { authenticate } from '../identity/tokens.ts';
+import { imageView, patch, setAttribute, writableFields } from './attributes.ts';
+import { listImages } from './list.ts';
 import { serveMembers } from './members.ts';
 import { type Image, newImage } from './state.ts';
 
@@ -38,7 +41,7 @@ export function imageService(cloud: Cloud): OpenStackService {
   });
   service.open('GET', '/', 'glance.version.list', () => ({ status: 300, json: versions() }));
   service.open('GET', '/versions', 'glance.version.list', () => ({ status: 200, json: versions() }));
-  service.on('GET', '/v2/images', 'glance.image.list', (call, auth) => list(cloud, call, auth));
+  service.on('GET', '/v2/images', 'glance.image.list', (call, auth) => listImages(cloud, call, auth));
   service.on('POST', '/v2/images', 'glance.image.create', (call, auth) => {
     const body = jsonBody(call);
     const image = newImage(cloud.ids, cloud.clock.now(), auth.projectId, null);
@@ -173,145 +176,6 @@ export function imageService(cloud: Cloud): OpenStackService {
   return service;
 }
 
-/** An image on the wire: properties lie flat beside the attributes. */
-function imageView(i: Image): Json {
-  return {
-    ...i.properties,
-    id: i.id,
-    name: i.name,
-    status: i.status,
-    visibility: i.visibility,
-    owner: i.owner,
-    protected: i.protected,
-    os_hidden: i.hidden,
-    min_disk: i.minDisk,
-    min_ram: i.minRam,
-    disk_format: i.diskFormat,
-    container_format: i.containerFormat,
-    size: i.size,
-    virtual_size: i.size,
-    checksum: i.checksum,
-    os_hash_algo: i.sha512 === null ? null : 'sha512',
-    os_hash_value: i.sha512,
-    tags: i.tags,
-    created_at: isoSeconds(i.createdAt),
-    updated_at: isoSeconds(i.updatedAt),
-    self: `/v2/images/${i.id}`,
-    file: `/v2/images/${i.id}/file`,
-    schema: '/v2/schemas/image',
-  };
-}
-
-const writableFields: Record<string, (i: Image, value: unknown, auth: Auth) => void> = {
-  name: (i, v) => {
-    i.name = v === null ? null : String(v);
-  },
-  visibility: (i, v, auth) => {
-    if (v !== 'public' && v !== 'private' && v !== 'shared' && v !== 'community')
-      throw new ApiError(
-        400,
-        `Provided object does not match schema 'image': '${String(v)}' is not one of ['community', 'public', 'private', 'shared']`,
-      );
-    if (v === 'public' && !auth.isAdmin)
-      throw new ApiError(403, 'You are not authorized to complete publicize_image action.');
-    i.visibility = v;
-  },
-  min_disk: (i, v) => {
-    i.minDisk = natural('min_disk', v);
-  },
-  min_ram: (i, v) => {
-    i.minRam = natural('min_ram', v);
-  },
-  disk_format: (i, v) => {
-    if (
-      v !== null &&
-      !['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'iso', 'ploop'].includes(String(v))
-    )
-      throw new ApiError(
-        400,
-        `Invalid value for attribute disk_format: '${String(v)}' is not one of [None, 'ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'iso', 'ploop']`,
-      );
-    i.diskFormat = v === null ? null : String(v);
-  },
-  container_format: (i, v) => {
-    i.containerFormat = v === null ? null : String(v);
-  },
-  protected: (i, v) => {
-    i.protected = v === true || v === 'true' || v === 'True';
-  },
-  os_hidden: (i, v) => {
-    i.hidden = v === true || v === 'true' || v === 'True';
-  },
-  owner: (i, v, auth) => {
-    if (v !== auth.projectId && !auth.isAdmin)
-      throw new ApiError(403, "You are not permitted to create images owned by '" + String(v) + "'.");
-    i.owner = String(v);
-  },
-  tags: (i, v) => {
-    if (!Array.isArray(v))
-      throw new ApiError(400, "Provided object does not match schema 'image': tags must be a list");
-    i.tags = [...new Set(v.map(String))];
-  },
-};
-
-const readOnly = new Set([
-  'id',
-  'status',
-  'created_at',
-  'updated_at',
-  'checksum',
-  'os_hash_algo',
-  'os_hash_value',
-  'size',
-  'virtual_size',
-  'self',
-  'file',
-  'schema',
-  'direct_url',
-  'locations',
-  'first',
-]);
-
-function setAttribute(image: Image, key: string, value: unknown, auth: Auth): void {
-  const field = writableFields[key];
-  if (field) {
-    field(image, value, auth);
-    return;
-  }
-  if (readOnly.has(key)) throw new ApiError(403, `Attribute '${key}' is read-only.`);
-  if (typeof value !== 'string')
-    throw new ApiError(
-      400,
-      `Provided object does not match schema 'image': ${String(value)} is not of type 'string' Failed validating 'type' in schema['additionalProperties']`,
-    );
-  image.properties = { ...image.properties, [key]: value };
-}
-
-function patch(image: Image, operation: Json, auth: Auth): void {
-  const path = String(operation.path ?? '')
-    .replace(/^\//, '')
-    .replaceAll('~1', '/')
-    .replaceAll('~0', '~');
-  if (operation.op === 'remove') {
-    if (path in writableFields || readOnly.has(path)) throw new ApiError(403, `Property ${path} may not be removed.`);
-    if (!(path in image.properties)) throw new ApiError(409, `Property ${path} does not exist.`);
-    const { [path]: _gone, ...rest } = image.properties;
-    image.properties = rest;
-  } else if (operation.op === 'add' || operation.op === 'replace') {
-    if (operation.op === 'replace' && !(path in writableFields) && !readOnly.has(path) && !(path in image.properties))
-      throw new ApiError(409, `Property ${path} does not exist.`);
-    setAttribute(image, path, operation.value, auth);
-  } else {
-    throw new ApiError(400, `Operation objects must contain only one member named "add", "remove", or "replace".`);
-  }
-}
-
-function natural(key: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw new ApiError(400, `Invalid value for attribute ${key}: ${String(value)} is not of type 'integer'`);
-  return value;
-}
-
 function find(cloud: Cloud, call: Call, auth: Auth): Image {
   const image = cloud.image.images.get(call.params.id!);
   if (!image || !cloud.image.mayRead(image, auth)) throw new ApiError(404, `No image found with ID ${call.params.id}`);
@@ -323,60 +187,6 @@ function owned(cloud: Cloud, call: Call, auth: Auth): Image {
   if (!auth.isAdmin && image.owner !== auth.projectId)
     throw new ApiError(403, `You are not authorized to complete this action.`);
   return image;
-}
-
-function list(cloud: Cloud, call: Call, auth: Auth): Answer {
-  const q = call.query;
-  const visibility = q.get('visibility');
-  let rows = [...cloud.image.images.values()].filter((i) => {
-    if (!cloud.image.mayRead(i, auth)) return false;
-    // Community images show only when asked for.
-    if (
-      i.visibility === 'community' &&
-      visibility !== 'community' &&
-      visibility !== 'all' &&
-      i.owner !== auth.projectId
-    )
-      return false;
-    const view = imageView(i);
-    if (i.hidden !== (q.get('os_hidden')?.toLowerCase() === 'true')) return false;
-    for (const [key, value] of q) {
-      if (['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'os_hidden', 'member_status'].includes(key)) continue;
-      if (key === 'tag') {
-        if (!i.tags.includes(value)) return false;
-      } else if (key === 'visibility') {
-        if (value !== 'all' && i.visibility !== value) return false;
-      } else if (key === 'size_min' || key === 'size_max') {
-        if (key === 'size_min' ? (i.size ?? 0) < Number(value) : (i.size ?? 0) > Number(value)) return false;
-      } else if (value.startsWith('in:')) {
-        if (!value.slice(3).split(',').includes(String(view[key]))) return false;
-      } else if (String(view[key] ?? '') !== value && String(view[key]).toLowerCase() !== value.toLowerCase())
-        return false;
-    }
-    return true;
-  });
-  const [sortKey, sortDir] = (q.get('sort') ?? '').split(',')[0]!.split(':');
-  const key = sortKey || q.get('sort_key') || 'created_at';
-  const dir = (sortDir || q.get('sort_dir')) === 'asc' ? 1 : -1;
-  rows.sort((a, b) => {
-    const [x, y] = [imageView(a)[key] ?? '', imageView(b)[key] ?? ''] as [string, string];
-    return (x < y ? -1 : x > y ? 1 : a.id < b.id ? -1 : 1) * dir;
-  });
-  const marker = q.get('marker');
-  if (marker) {
-    const at = rows.findIndex((i) => i.id === marker);
-    if (at < 0) throw new ApiError(400, `Invalid marker. Image could not be found.`);
-    rows = rows.slice(at + 1);
-  }
-  const limit = Math.min(1000, Number(q.get('limit') ?? 25));
-  const page = rows.slice(0, limit);
-  const out: Json = { images: page.map(imageView), first: '/v2/images', schema: '/v2/schemas/images' };
-  if (page.length === limit && page.length > 0 && rows.length > limit) {
-    const next = new URLSearchParams(q);
-    next.set('marker', page.at(-1)!.id);
-    out.next = `/v2/images?${next}`;
-  }
-  return { status: 200, json: out };
 }
 
 /** webob's errors: HTML, JSON or text by what the caller accepts. */

@@ -1,4 +1,4 @@
-import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import type { LbRow, LoadBalancer } from './state.ts';
 

@@ -1,5 +1,5 @@
-import { ApiError, isObject, type Json } from '../../core/http.ts';
 import { parseIp } from '../../core/ip.ts';
+import { ApiError, isObject, type Json } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import { allocate } from '../network/addresses.ts';
 import { newBase } from '../network/collection.ts';
@@ -181,14 +181,7 @@ export function newListener(cloud: Cloud, auth: Auth, a: Json, lb: LoadBalancer)
 export function newPool(cloud: Cloud, auth: Auth, a: Json, lb: LoadBalancer, listener: Listener | undefined): Pool {
   need(a, 'protocol', 'lb_algorithm');
   if (listener?.default_pool_id)
-    throw new ApiError(
-      409,
-      `Listener ${listener.id} already has a default pool.`.replace(
-        'already has a default pool.',
-        'already has default pool ' + listener.default_pool_id,
-      ),
-      'Client',
-    );
+    throw new ApiError(409, `Listener ${listener.id} already has a default pool.`, 'Client');
   return {
     ...base(cloud, auth, a, lb.id, lb.project_id),
     protocol: oneOf(a, 'protocol', ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2', 'UDP', 'SCTP']),
@@ -236,12 +229,7 @@ export function newMonitor(cloud: Cloud, auth: Auth, a: Json, pool: Pool): Healt
     throw new ApiError(409, 'This pool already has a health monitor', 'Client');
   const type = oneOf(a, 'type', ['HTTP', 'HTTPS', 'PING', 'SCTP', 'TCP', 'TLS-HELLO', 'UDP-CONNECT']);
   if (Number(a.timeout) > Number(a.delay))
-    throw invalid(
-      `Validation failure: The timeout ${String(a.timeout)} must be less than or equal to the delay ${String(a.delay)}.`.replace(
-        /The timeout .*/,
-        'health monitor delay must be greater than or equal to timeout.',
-      ),
-    );
+    throw invalid('Validation failure: The delay must be greater than or equal to the timeout.');
   const http = type === 'HTTP' || type === 'HTTPS';
   return {
     ...base(cloud, auth, a, pool.lb, pool.project_id),

@@ -1,4 +1,5 @@
-import { ApiError, type Call, isObject, type Json, jsonBody, Service } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
+import { Service } from '../../core/service.ts';
 import type { Countable, Table } from '../../core/table.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { authenticate } from '../identity/tokens.ts';
@@ -270,7 +271,7 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
     const listener = s.listeners.save(newListener(cloud, auth, a, lb));
     return [listener, ...(isObject(a.default_pool) ? addPool(auth, a.default_pool, lb, listener) : [])];
   };
-  const created = (call: Call, auth: Auth, key: string, lb: LoadBalancer, rows: LbRow[], view: Json) => {
+  const created = (key: string, lb: LoadBalancer, rows: LbRow[], view: Json) => {
     pending(
       cloud,
       lb,
@@ -290,14 +291,14 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
       rows.push(...addListener(auth, l, lb));
     for (const p of Array.isArray(a.pools) ? a.pools.filter(isObject) : [])
       rows.push(...addPool(auth, p, lb, undefined));
-    return created(call, auth, 'loadbalancer', lb, rows, views.balancer(lb));
+    return created('loadbalancer', lb, rows, views.balancer(lb));
   });
   service.on('POST', '/v2/lbaas/listeners', 'octavia.listener.create', (call, auth) => {
     const a = inner(jsonBody(call), 'listener');
     const lb = mutable(cloud, find(s.balancers, String(a.loadbalancer_id), 'Load Balancer', auth).id);
     quota('listener', s.listeners, auth, 'Listener');
     const rows = addListener(auth, a, lb);
-    return created(call, auth, 'listener', lb, rows, views.listener(rows[0] as Listener));
+    return created('listener', lb, rows, views.listener(rows[0] as Listener));
   });
   service.on('POST', '/v2/lbaas/pools', 'octavia.pool.create', (call, auth) => {
     const a = inner(jsonBody(call), 'pool');
@@ -307,14 +308,14 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
     const lb = mutable(cloud, listener?.lb ?? find(s.balancers, String(a.loadbalancer_id), 'Load Balancer', auth).id);
     quota('pool', s.pools, auth, 'Pool');
     const rows = addPool(auth, a, lb, listener);
-    return created(call, auth, 'pool', lb, rows, views.pool(rows[0] as Pool));
+    return created('pool', lb, rows, views.pool(rows[0] as Pool));
   });
   service.on('POST', '/v2/lbaas/pools/{pool}/members', 'octavia.member.create', (call, auth) => {
     const pool = find(s.pools, call.params.pool!, 'Pool', auth);
     const lb = mutable(cloud, pool.lb);
     quota('member', s.members, auth, 'Member');
     const member = s.members.save(newMember(cloud, auth, inner(jsonBody(call), 'member'), pool));
-    return created(call, auth, 'member', lb, [member], views.member(member));
+    return created('member', lb, [member], views.member(member));
   });
   service.on('PUT', '/v2/lbaas/pools/{pool}/members', 'octavia.member.batch', (call, auth) => {
     const pool = find(s.pools, call.params.pool!, 'Pool', auth);
@@ -345,7 +346,7 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
     const lb = mutable(cloud, pool.lb);
     quota('healthmonitor', s.monitors, auth, 'Health Monitor');
     const monitor = s.monitors.save(newMonitor(cloud, auth, a, pool));
-    return created(call, auth, 'healthmonitor', lb, [monitor], views.monitor(monitor));
+    return created('healthmonitor', lb, [monitor], views.monitor(monitor));
   });
   serveLbExtras(service, cloud, (call, auth) => find(s.balancers, call.params.id!, 'Load Balancer', auth));
   return service;

@@ -1,4 +1,4 @@
-import { ApiError, type Json } from '../../core/http.ts';
+import { ApiError, type Json } from '../../core/message.ts';
 import { background, type Cloud } from '../cloud.ts';
 import { releasePort, setDevice } from '../network/ports.ts';
 import type { LbRow, LoadBalancer } from './state.ts';

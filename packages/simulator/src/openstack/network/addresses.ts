@@ -1,5 +1,5 @@
-import { isObject } from '../../core/http.ts';
 import { contains, formatIp, parseIp } from '../../core/ip.ts';
+import { isObject } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { badRequest, conflict, invalidInput } from './errors.ts';
 import type { FixedIp, Network, Subnet } from './state.ts';

@@ -1,5 +1,5 @@
-import type { Json } from '../../core/http.ts';
 import { parseCidr, parseIp } from '../../core/ip.ts';
+import type { Json } from '../../core/message.ts';
 import { badRequest, disallowed } from './errors.ts';
 
 type AttributeType = 'string' | 'bool' | 'int' | 'uuid' | 'list' | 'strings' | 'object' | 'ip' | 'cidr' | 'mac' | 'any';

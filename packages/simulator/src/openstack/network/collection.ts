@@ -1,4 +1,4 @@
-import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { type Answer, ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Countable, Table } from '../../core/table.ts';
 import { type Auth, type Cloud, header, isoSeconds, type OpenStackService } from '../cloud.ts';
 import { type AttributeSpec, checkAttributes } from './attributes.ts';

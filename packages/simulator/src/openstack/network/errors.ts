@@ -1,4 +1,4 @@
-import { ApiError } from '../../core/http.ts';
+import { ApiError } from '../../core/message.ts';
 
 /** Neutron's 404s, each in its own words. */
 export function notFound(kind: string, id: string): ApiError {

@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Countable } from '../../core/table.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { badRequest, disallowed, notFound } from './errors.ts';

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../../core/http.ts';
+import { isObject, type Json } from '../../core/message.ts';
 import { badRequest } from './errors.ts';
 import type { NetRow } from './state.ts';
 

@@ -1,4 +1,4 @@
-import { ApiError } from '../../core/http.ts';
+import { ApiError } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { touch } from './collection.ts';
 import { badRequest, conflict } from './errors.ts';

@@ -1,4 +1,4 @@
-import type { Json } from '../../core/http.ts';
+import type { Json } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { allocate } from './addresses.ts';
 import { commonAttributes } from './attributes.ts';

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../../core/http.ts';
+import { isObject, type Json } from '../../core/message.ts';
 import type { Auth, Cloud } from '../cloud.ts';
 import { allocate } from './addresses.ts';
 import { commonAttributes } from './attributes.ts';

@@ -1,5 +1,5 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
 import { overlaps } from '../../core/ip.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { allocate } from './addresses.ts';
 import { commonAttributes } from './attributes.ts';

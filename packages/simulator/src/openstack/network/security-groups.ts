@@ -1,5 +1,5 @@
-import type { Json } from '../../core/http.ts';
 import { parseCidr } from '../../core/ip.ts';
+import type { Json } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { commonAttributes } from './attributes.ts';
 import { type Kind, readable } from './collection.ts';

@@ -1,4 +1,4 @@
-import { Service } from '../../core/http.ts';
+import { Service } from '../../core/service.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { authenticate } from '../identity/tokens.ts';
 import { type Kind, serveCollection } from './collection.ts';

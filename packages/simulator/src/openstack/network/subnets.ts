@@ -1,5 +1,5 @@
-import { isObject, type Json } from '../../core/http.ts';
 import { contains, formatIp, overlaps, parseCidr, parseIp } from '../../core/ip.ts';
+import { isObject, type Json } from '../../core/message.ts';
 import type { Cloud } from '../cloud.ts';
 import { allocate } from './addresses.ts';
 import { commonAttributes } from './attributes.ts';

@@ -1,4 +1,4 @@
-import { ApiError, jsonBody } from '../../core/http.ts';
+import { ApiError, jsonBody } from '../../core/message.ts';
 import type { Cloud, OpenStackService } from '../cloud.ts';
 import { type Kind, readable, touch, writable } from './collection.ts';
 import { badRequest } from './errors.ts';

@@ -1,4 +1,5 @@
-import { ApiError, type Json, Service } from '../../core/http.ts';
+import { ApiError, type Json } from '../../core/message.ts';
+import { Service } from '../../core/service.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import type { Host } from '../compute/state.ts';
 import { authenticate } from '../identity/tokens.ts';

@@ -1,4 +1,4 @@
-import { ApiError } from '../../core/http.ts';
+import { ApiError } from '../../core/message.ts';
 import { background, type Cloud } from '../cloud.ts';
 import type { AttachedVolume, RequestedDisk, Server } from '../compute/state.ts';
 import type { Volume } from './state.ts';

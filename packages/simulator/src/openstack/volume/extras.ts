@@ -1,4 +1,4 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/http.ts';
+import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import type { VolumeType } from './state.ts';
 

@@ -1,10 +1,17 @@
-import { ApiError, type Call, isObject, type Json, jsonBody, Service } from '../../core/http.ts';
+import { ApiError, type Call, isObject, type Json, jsonBody } from '../../core/message.ts';
+import { Service } from '../../core/service.ts';
 import { type Auth, background, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import { faultAnswer } from '../compute/dialect.ts';
 import { authenticate } from '../identity/tokens.ts';
 import { checkVolumeQuota, makeVolume, removeVolume } from './attach.ts';
 import { serveVolumeExtras } from './extras.ts';
 import type { Snapshot, Volume } from './state.ts';
+
+/** The minor of the microversion that a call asks for. */
+function minor(call: Call): number {
+  const asked = /volume\s+(?:3\.(\d+)|latest)/.exec(String(call.headers['openstack-api-version'] ?? ''));
+  return asked ? Number(asked[1] ?? 70) : 0;
+}
 
 /** Cinder v3 under /volume. */
 export function volumeService(cloud: Cloud): OpenStackService {
@@ -338,7 +345,10 @@ export function volumeService(cloud: Cloud): OpenStackService {
       throw new ApiError(400, "Invalid input for field/attribute snapshot. 'volume_id' is a required property");
     const v = volumes.get(given.volume_id);
     if (!v || v.projectId !== auth.projectId) throw new ApiError(404, `Volume ${given.volume_id} could not be found.`);
-    if (v.status !== 'available' && given.force !== true && given.force !== 'True')
+    if (
+      v.status !== 'available' &&
+      !(v.status === 'in-use' && (minor(call) >= 66 || given.force === true || given.force === 'True'))
+    )
       throw new ApiError(
         400,
         `Invalid volume: Volume ${v.id} status must be available, but current status is: ${v.status}.`,

@@ -1,0 +1,58 @@
+import { type Answer, ApiError, type Call, type Json } from '../../core/message.ts';
+import type { Auth, Cloud } from '../cloud.ts';
+import { imageView } from './attributes.ts';
+
+/** GET /v2/images with its filters, order and pages. */
+export function listImages(cloud: Cloud, call: Call, auth: Auth): Answer {
+  const q = call.query;
+  const visibility = q.get('visibility');
+  let rows = [...cloud.image.images.values()].filter((i) => {
+    if (!cloud.image.mayRead(i, auth)) return false;
+    // Community images show only when asked for.
+    if (
+      i.visibility === 'community' &&
+      visibility !== 'community' &&
+      visibility !== 'all' &&
+      i.owner !== auth.projectId
+    )
+      return false;
+    const view = imageView(i);
+    if (i.hidden !== (q.get('os_hidden')?.toLowerCase() === 'true')) return false;
+    for (const [key, value] of q) {
+      if (['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'os_hidden', 'member_status'].includes(key)) continue;
+      if (key === 'tag') {
+        if (!i.tags.includes(value)) return false;
+      } else if (key === 'visibility') {
+        if (value !== 'all' && i.visibility !== value) return false;
+      } else if (key === 'size_min' || key === 'size_max') {
+        if (key === 'size_min' ? (i.size ?? 0) < Number(value) : (i.size ?? 0) > Number(value)) return false;
+      } else if (value.startsWith('in:')) {
+        if (!value.slice(3).split(',').includes(String(view[key]))) return false;
+      } else if (String(view[key] ?? '') !== value && String(view[key]).toLowerCase() !== value.toLowerCase())
+        return false;
+    }
+    return true;
+  });
+  const [sortKey, sortDir] = (q.get('sort') ?? '').split(',')[0]!.split(':');
+  const key = sortKey || q.get('sort_key') || 'created_at';
+  const dir = (sortDir || q.get('sort_dir')) === 'asc' ? 1 : -1;
+  rows.sort((a, b) => {
+    const [x, y] = [imageView(a)[key] ?? '', imageView(b)[key] ?? ''] as [string, string];
+    return (x < y ? -1 : x > y ? 1 : a.id < b.id ? -1 : 1) * dir;
+  });
+  const marker = q.get('marker');
+  if (marker) {
+    const at = rows.findIndex((i) => i.id === marker);
+    if (at < 0) throw new ApiError(400, `Invalid marker. Image could not be found.`);
+    rows = rows.slice(at + 1);
+  }
+  const limit = Math.min(1000, Number(q.get('limit') ?? 25));
+  const page = rows.slice(0, limit);
+  const out: Json = { images: page.map(imageView), first: '/v2/images', schema: '/v2/schemas/images' };
+  if (page.length === limit && page.length > 0 && rows.length > limit) {
+    const next = new URLSearchParams(q);
+    next.set('marker', page.at(-1)!.id);
+    out.next = `/v2/images?${next}`;
+  }
+  return { status: 200, json: out };
+}
