@@ -69,7 +69,8 @@ export interface ApplicationCredential extends Fields {
   /** RFC 3339 without a zone, UTC; null never ends. */
   expires_at: string | null;
   roles: { id: string; name: string }[];
-  unrestricted: boolean;
+  /** Zed says null for one that was made without it. */
+  unrestricted: boolean | null;
   access_rules?: AccessRule[];
   /** Only in the answer to a create. */
   secret?: string;
