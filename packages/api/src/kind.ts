@@ -30,6 +30,8 @@ export interface Rule<Spec> {
   message: string;
   /** The field to blame, with a leading dot, `.spec.network`. */
   fieldPath: string;
+  /** Items of `fieldPath` to blame instead of the whole list, by index; where the CRD's rule stands on the item. */
+  items?: (now: Subject<Spec>, before: Subject<Spec> | undefined) => number[];
   /** True where the object is right. `before` is undefined on create. */
   check: (now: Subject<Spec>, before: Subject<Spec> | undefined) => boolean;
 }

@@ -149,9 +149,12 @@ export function parseObject<S extends z.ZodType, T extends z.ZodType>(
   problems.push(...duplicates(structuralOf(kind.spec), object.spec, 'spec'));
   if (parsed.success) {
     const now = { metadata, spec: parsed.data };
-    for (const rule of kind.rules)
-      if (!rule.check(now, options.before))
-        problems.push({ field: rule.fieldPath.slice(1), reason: 'Invalid', message: rule.message });
+    for (const rule of kind.rules) {
+      if (rule.check(now, options.before)) continue;
+      const field = rule.fieldPath.slice(1);
+      const items = rule.items?.(now, options.before).map((i) => `${field}[${i}]`) ?? [field];
+      for (const at of items) problems.push({ field: at, reason: 'Invalid', message: rule.message });
+    }
   }
   if (problems.length > 0 || !parsed.success) throw new InvalidObjectError(kind.kind, metadata.name, problems);
   const status = kind.status.safeParse((input as { status?: unknown }).status);

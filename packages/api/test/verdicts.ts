@@ -147,12 +147,17 @@ export const verdicts: Verdict[] = [
     aCluster(),
   ),
   bad(
-    'spec.nodePools',
+    'spec.nodePools[0]',
     'another flavor of a pool',
     aCluster({ nodePools: [pool({ flavor: 'm1.large' })] }),
     aCluster(),
   ),
-  bad('spec.nodePools', 'another label of a pool', aCluster({ nodePools: [pool({ labels: { a: 'b' } })] }), aCluster()),
+  bad(
+    'spec.nodePools[0]',
+    'another label of a pool',
+    aCluster({ nodePools: [pool({ labels: { a: 'b' } })] }),
+    aCluster(),
+  ),
   good('a region', region()),
   good('a region of machine addresses', region({ apiEndpoint: { type: 'MachineAddress' }, sharedNetwork: 'lan' })),
   bad(

@@ -32,16 +32,19 @@ const fixed = (
   check: (now, before) => !before || same(now.spec[field], before.spec[field]),
 });
 
-const poolFixed = (field: (typeof POOL_FIXED)[number]): Rule<ClusterSpec> => ({
-  message: poolFixedMessage(field),
-  fieldPath: '.spec.nodePools',
-  check: (now, before) =>
-    !before ||
-    now.spec.nodePools.every((p: NodePool) => {
-      const o = before.spec.nodePools.find((x) => x.name === p.name);
-      return !o || same(p[field], o[field]);
-    }),
-});
+const poolFixed = (field: (typeof POOL_FIXED)[number]): Rule<ClusterSpec> => {
+  const items: Rule<ClusterSpec>['items'] = (now, before) =>
+    now.spec.nodePools.flatMap((p: NodePool, i) => {
+      const o = before?.spec.nodePools.find((x) => x.name === p.name);
+      return o && !same(p[field], o[field]) ? [i] : [];
+    });
+  return {
+    message: poolFixedMessage(field),
+    fieldPath: '.spec.nodePools',
+    items,
+    check: (now, before) => items(now, before).length === 0,
+  };
+};
 
 /** Deep equality of plain data, whatever the order of the keys. */
 function same(a: unknown, b: unknown): boolean {

@@ -1,0 +1,40 @@
+/**
+ * `make test-real`: the stories of `make test` and the table of kinds on a real Redis, etcd, kube-apiserver and OpenStack, and the
+ * contract tests of the OpenStack client. Root on Debian 12; what is missing is installed or built, and kept in the user's cache.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { apiServerBinaries } from './lab/cache.ts';
+import { up } from './lab/openstack.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+const started = Date.now();
+const say = (text: string): void => console.log(`${((Date.now() - started) / 1000).toFixed(0).padStart(5)}s  ${text}`);
+
+if (process.getuid?.() !== 0) {
+  console.error(
+    'make test-real installs and starts a real OpenStack and needs root for it: run it as root on a Debian 12 machine that is yours to change',
+  );
+  process.exit(1);
+}
+say('etcd, kube-apiserver and kubectl: built where they are not in the cache');
+await apiServerBinaries('v1.35.4', true);
+say('OpenStack: installed and started where it is not');
+const lab = await up('fake');
+
+let failed = 0;
+const run = (title: string, args: string[], more: NodeJS.ProcessEnv): void => {
+  say(title);
+  const { status } = spawnSync('vitest', ['run', ...args], { cwd: root, env: { ...env, ...more }, stdio: 'inherit' });
+  if (status !== 0) failed++;
+  say(`${status === 0 ? 'ok' : 'FAILED'}: ${title}`);
+};
+run('kinds and stories', ['-c', 'e2e/vitest.real.config.ts'], { SHOTO_TIER: 'api' });
+run("the OpenStack client's contract", ['-c', 'packages/openstack-client-ts/vitest.contract.config.ts'], {
+  OS_CLIENT_CONFIG_FILE: lab.cloudsFile,
+  OS_CLOUD: 'lab',
+});
+say(failed === 0 ? 'test-real passed' : `test-real: ${failed} FAILED`);
+process.exitCode = failed === 0 ? 0 : 1;
