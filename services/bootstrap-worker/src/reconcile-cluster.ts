@@ -30,6 +30,13 @@ const PROBE_AGAIN_MS = 500;
 const SAY_SO_AFTER_MS = 30_000;
 const UNREACHABLE_AGAIN_MS = 10_000;
 
+const NOT_YET: Statement = {
+  type: C.initialized,
+  status: 'False',
+  reason: 'WaitingForMachine',
+  message: 'no control-plane machine has joined yet',
+};
+
 const controlPlaneOf = (c: Cluster): ControlPlane => c.status?.controlPlane ?? { revision: 0 };
 
 /** One pass over one Cluster. May be cut short, repeated or late, and must end the same. */
@@ -45,18 +52,10 @@ export async function reconcileCluster(
   // Secrets made before the finalizer is stored would outlive a cluster that is deleted meanwhile.
   const held = await ensureFinalizer(d, cluster);
   const pki = await d.pki.ensure(held);
+  const hasWord = controlPlaneOf(held).conditions?.some((c) => c.type === C.initialized);
   const known = await state(d, held, [
     { type: C.pkiReady, status: 'True', reason: 'Created', message: 'certificate authorities and keys are made' },
-    ...(controlPlaneOf(held).initialized
-      ? []
-      : [
-          {
-            type: C.initialized,
-            status: 'False' as const,
-            reason: 'WaitingForMachine',
-            message: 'no control-plane machine has joined yet',
-          },
-        ]),
+    ...(hasWord ? [] : [NOT_YET]),
   ]);
   const server = known.status?.infrastructure.endpoint?.external;
   if (!server) return undefined;

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { KubeError, NAMESPACES } from '@shoto/kube';
 import { createAuthority, type KeyedCertificate } from '@shoto/pki';
 import type { Kube } from '../world.ts';
 import { createOnce, encode, text } from './secret.ts';
@@ -12,13 +11,12 @@ export interface InstallationSecrets {
   ticketKey: Buffer;
 }
 
-/** Reads them, or makes them the first time: once, however many replicas start together. Makes the namespace if it is absent. */
+/**
+ * Reads them, or makes them the first time: once, however many replicas start together. The namespace is there: `deploy/namespaces.yaml`.
+ *
+ * @throws {KubeError} {@link Error} when a Secret is there and lacks what it must hold
+ */
 export async function ensureInstallationSecrets(kube: Kube, namespace: string): Promise<InstallationSecrets> {
-  if (!(await kube.get(NAMESPACES, { name: namespace }))) {
-    await kube.create(NAMESPACES, { metadata: { name: namespace } }).catch((e: unknown) => {
-      if (!(e instanceof KubeError && e.isAlreadyExists)) throw e;
-    });
-  }
   const [ca, key] = await Promise.all([
     createOnce(kube, namespace, 'check-in-ca', async () => {
       const made = await createAuthority('Shoto check-in');
