@@ -127,8 +127,10 @@ function seedCatalog(cloud: Cloud): void {
 
 function seedCompute(cloud: Cloud): void {
   const { compute, config } = cloud;
-  for (const zone of config.zones) {
-    for (let i = 1; i <= zone.hosts; i++) {
+  // Zone by zone in turn: the scheduler breaks ties in this order, so servers spread over zones.
+  for (let i = 1; i <= Math.max(...config.zones.map((z) => z.hosts)); i++) {
+    for (const zone of config.zones) {
+      if (i > zone.hosts) continue;
       const name = `${zone.name}-host-${i}`;
       compute.hosts.save({ id: stableId(`host ${name}`), name, zone: zone.name, disabled: false });
     }
