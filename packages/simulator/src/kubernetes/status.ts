@@ -129,7 +129,7 @@ export const tooManyRequests = (message: string, causes: Cause[], retryAfterSeco
 
 /** 504: the caller knows a newer version than this server has. */
 export const resourceVersionTooLarge = (asked: number, current: number): StatusError =>
-  new StatusError(504, 'Timeout', `Too large resource version: ${asked}, current: ${current}`, {
+  new StatusError(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });

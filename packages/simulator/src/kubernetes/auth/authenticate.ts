@@ -37,7 +37,7 @@ function fromBootstrapToken(core: Core, token: string): User | undefined {
   const m = /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(token);
   if (!m) return undefined;
   const secret = core.store.get('secrets', 'kube-system', `bootstrap-token-${m[1]}`);
-  if (!secret || secret.type !== 'bootstrap.kubernetes.io/token' || secret.metadata.deletionTimestamp) return undefined;
+  if (secret?.type !== 'bootstrap.kubernetes.io/token' || secret.metadata.deletionTimestamp) return undefined;
   const value = (key: string): string => Buffer.from(text(record(secret.data)[key]), 'base64').toString();
   if (value('token-secret') !== m[2] || value('usage-bootstrap-authentication') !== 'true') return undefined;
   const expiry = value('expiration');

@@ -7,7 +7,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [api, machinery] = process.argv.slice(2);
-if (!api || !machinery) throw new Error('usage: node record-protobuf.ts <k8s.io/api source> <k8s.io/apimachinery source>');
+if (!api || !machinery)
+  throw new Error('usage: node record-protobuf.ts <k8s.io/api source> <k8s.io/apimachinery source>');
 
 type Field = [number: number, name: string, type: string, flags: string];
 const structs: Record<string, Field[]> = {};
@@ -17,7 +18,9 @@ const packages: Record<string, string> = {};
 /** Go import alias -> our package name, within one file. */
 function importsOf(source: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const m of source.matchAll(/^\s+(?:(\w+)\s+)?"k8s\.io\/(api|apimachinery\/pkg|apimachinery\/pkg\/apis|apimachinery\/pkg\/util|apimachinery\/pkg\/api)\/([\w/]+)"$/gm)) {
+  for (const m of source.matchAll(
+    /^\s+(?:(\w+)\s+)?"k8s\.io\/(api|apimachinery\/pkg|apimachinery\/pkg\/apis|apimachinery\/pkg\/util|apimachinery\/pkg\/api)\/([\w/]+)"$/gm,
+  )) {
     const path = m[3] as string;
     found.set(m[1] ?? (path.split('/').at(-1) as string), path.replace(/^apis\//, '').replace(/^(util|api)\//, ''));
   }
@@ -33,10 +36,13 @@ function qualify(type: string, here: string, imports: Map<string, string>): stri
 }
 
 function readPackage(directory: string, name: string): void {
-  for (const file of readdirSync(directory).filter((f) => /^(types.*|quantity|intstr|time|micro_time|duration)\.go$/.test(f))) {
+  for (const file of readdirSync(directory).filter((f) =>
+    /^(types.*|quantity|intstr|time|micro_time|duration)\.go$/.test(f),
+  )) {
     const source = readFileSync(join(directory, file), 'utf8').replaceAll(/^\s*\/\/.*$/gm, '');
     const imports = importsOf(source);
-    for (const m of source.matchAll(/^type (\w+) ((?:\[\]|map\[)?[\w.\][]+)$/gm)) named[`${name}.${m[1]}`] = qualify(m[2] as string, name, imports);
+    for (const m of source.matchAll(/^type (\w+) ((?:\[\]|map\[)?[\w.\][]+)$/gm))
+      named[`${name}.${m[1]}`] = qualify(m[2] as string, name, imports);
     for (const m of source.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
       const fields: Field[] = [];
       for (const line of (m[2] as string).split('\n')) {
@@ -64,4 +70,7 @@ for (const group of readdirSync(api, { withFileTypes: true })) {
 }
 readPackage(join(machinery, 'pkg/apis/meta/v1'), 'meta/v1');
 readPackage(join(machinery, 'pkg/runtime'), 'runtime');
-writeFileSync(new URL('generated/protobuf.json', import.meta.url), `${JSON.stringify({ packages, named, structs }).replaceAll('],"', '],\n"')}\n`);
+writeFileSync(
+  new URL('generated/protobuf.json', import.meta.url),
+  `${JSON.stringify({ packages, named, structs }).replaceAll('],"', '],\n"')}\n`,
+);

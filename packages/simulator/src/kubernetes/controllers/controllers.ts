@@ -4,6 +4,7 @@ import { CrdCleaner } from './crd-cleaner.ts';
 import { EventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { NamespaceController } from './namespaces.ts';
+import { RoleAggregation } from './role-aggregation.ts';
 
 /** A controller that is told of every change and does its work later, in `drain`. */
 export interface Controller {
@@ -26,7 +27,12 @@ export class Controllers {
 
   constructor(core: Core, rootCa: string | undefined) {
     this.expiry = new EventExpiry(core);
-    this.controllers = [new NamespaceController(core, rootCa), new GarbageCollector(core), new CrdCleaner(core)];
+    this.controllers = [
+      new NamespaceController(core, rootCa),
+      new GarbageCollector(core),
+      new CrdCleaner(core),
+      new RoleAggregation(core),
+    ];
     this.unlisten = core.store.listenToAll((table, change) => {
       for (const c of this.controllers) c.note(table, change);
       this.schedule();

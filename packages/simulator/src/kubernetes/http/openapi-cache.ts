@@ -16,7 +16,8 @@ export class OpenApiCache {
     this.schemas = schemas;
   }
 
-  get(key: string, make: () => object | undefined): string {
+  /** The text under a key; undefined when there is no such document. */
+  get(key: string, make: () => object | undefined): string | undefined {
     if (this.generation !== this.registry.generation) {
       this.own.clear();
       this.generation = this.registry.generation;
@@ -28,7 +29,9 @@ export class OpenApiCache {
     }
     let text = documents.get(key);
     if (text === undefined) {
-      text = JSON.stringify(make() ?? {});
+      const made = make();
+      if (made === undefined) return undefined;
+      text = JSON.stringify(made);
       documents.set(key, text);
     }
     return text;

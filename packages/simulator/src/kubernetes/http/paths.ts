@@ -1,5 +1,4 @@
-import { groupVersion } from '../registry/resource-type.ts';
-import { methodNotAllowed } from '../status.ts';
+import { methodNotAllowed, notAcceptable } from '../status.ts';
 import type { Json } from '../types.ts';
 import { negotiate } from './accept.ts';
 import { aggregated, groupDocument, groupList, groupsOf, resourceList } from './discovery.ts';
@@ -80,23 +79,27 @@ function discovery(x: Exchange, parts: string[]): Json | undefined {
       : undefined;
 }
 
+/** Answers a path below /openapi; gives whether there is a document. */
 function openApi(x: Exchange, o: PathOptions, path: string): boolean {
   const { registry, schemas } = x.core;
   const crds = (): object[] => registry.definitions();
-  const json = (text: string): void => sendText(x.response, 200, text, 'application/json');
+  let text: string | undefined;
   if (path === '/openapi/v2') {
-    json(o.openApi.get(path, () => schemas.openApiV2(crds())));
-    return true;
+    if (/^application\/com\.github\.proto/.test(x.request.headers.accept ?? ''))
+      throw notAcceptable(['application/json']);
+    text = o.openApi.get(path, () => schemas.openApiV2(crds()));
+  } else if (path === '/openapi/v3') {
+    const paths = groupsOf(registry).flatMap((g) =>
+      g.versions.map((v) => (g.group === '' ? `api/${v.version}` : `apis/${g.group}/${v.version}`)),
+    );
+    text = o.openApi.get(path, () => schemas.openApiV3Root(paths, crds()));
+  } else if (path.startsWith('/openapi/v3/')) {
+    const document = path.slice('/openapi/v3/'.length);
+    text = o.openApi.get(path, () => schemas.openApiV3Document(document, crds()));
+    x.response.setHeader('etag', `"${registry.generation}"`);
   }
-  const groupVersions = groupsOf(registry).flatMap((g) => g.versions.map((v) => groupVersion(g.group, v.version)));
-  if (path === '/openapi/v3') {
-    json(o.openApi.get(path, () => schemas.openApiV3Root(groupVersions, crds())));
-    return true;
-  }
-  const asked = /^\/openapi\/v3\/(?:api|apis)\/(.+)$/.exec(path)?.[1];
-  if (asked === undefined || !groupVersions.includes(asked)) return false;
-  x.response.setHeader('etag', `"${registry.generation}"`);
-  json(o.openApi.get(path, () => schemas.openApiV3Document(asked, crds())));
+  if (text === undefined) return false;
+  sendText(x.response, 200, text, 'application/json');
   return true;
 }
 
@@ -121,13 +124,14 @@ export function handlePath(x: Exchange, o: PathOptions): void {
     return;
   }
   if (path === '/.well-known/openid-configuration') {
-    return send(x.response, 200, {
+    send(x.response, 200, {
       issuer: o.issuer,
       jwks_uri: `${o.issuer}/openid/v1/jwks`,
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: o.jwks.map((k) => k.alg),
     });
+    return;
   }
   if (path === '/metrics') {
     sendText(x.response, 200, metrics(x), 'text/plain; version=0.0.4; charset=utf-8');
@@ -152,9 +156,10 @@ export function handlePath(x: Exchange, o: PathOptions): void {
         ? ['/api', '/api/v1', '/apis']
         : [`/apis/${g.group}`, ...g.versions.map((v) => `/apis/${g.group}/${v.version}`)],
     );
-    return send(x.response, 200, {
+    send(x.response, 200, {
       paths: [...paths, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
     });
+    return;
   }
   // kube-apiserver answers unknown paths in plain text; clients make a Status of it.
   sendText(x.response, 404, '404 page not found\n');

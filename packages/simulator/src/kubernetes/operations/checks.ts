@@ -3,7 +3,7 @@ import type { Call, Core } from '../server-core.ts';
 import { badRequest, forbidden, invalid, notFound, StatusError } from '../status.ts';
 import type { FieldError, Json, KubeObject } from '../types.ts';
 import { invalidValue, labelProblem, pathSegmentProblem, required, subdomainProblem } from '../util/field-errors.ts';
-import { isRecord, record } from '../util/json.ts';
+import { isRecord, list, record } from '../util/json.ts';
 import { type Target, toStored } from './target.ts';
 
 /** Checks apiVersion and kind of a posted object and fills in what was left out. */
@@ -53,9 +53,36 @@ const metadataFields = new Set([
   'selfLink',
 ]);
 
+/** Kubernetes' own kinds are decoded into Go structs, where null is the same as absent. */
+function dropNulls(value: unknown): void {
+  if (Array.isArray(value)) for (const item of value) dropNulls(item);
+  else if (isRecord(value)) {
+    for (const key of Object.keys(value)) {
+      if (value[key] === null) delete value[key];
+      else dropNulls(value[key]);
+    }
+  }
+}
+
+/** Does something to an object; a CustomResourceDefinition's own schemas are set aside, since OpenAPI does not describe all that they may hold. */
+function withoutSchemas<T>(target: Target, object: KubeObject, work: () => T): T {
+  if (target.type.table !== 'customresourcedefinitions.apiextensions.k8s.io') return work();
+  const versions = list(record(object.spec).versions).filter(isRecord);
+  const schemas = versions.map((v) => v.schema);
+  for (const v of versions) delete v.schema;
+  try {
+    return work();
+  } finally {
+    versions.forEach((v, i) => {
+      if (schemas[i] !== undefined) v.schema = schemas[i];
+    });
+  }
+}
+
 /** Drops unknown fields as `fieldValidation` wants it: silently, with a warning, or not at all. */
 export function dropUnknown(target: Target, call: Call, object: KubeObject): void {
-  const dropped = target.version.schema()?.prune(object) ?? [];
+  if (!target.type.custom) dropNulls(object);
+  const dropped = withoutSchemas(target, object, () => target.version.schema()?.prune(object) ?? []);
   const metadata = object.metadata as unknown as Json;
   for (const key of Object.keys(metadata)) {
     if (!metadataFields.has(key)) {

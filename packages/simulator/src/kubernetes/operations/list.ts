@@ -205,5 +205,6 @@ export const asList = (target: Target, page: Page): Json => ({
   kind: target.type.listKind,
   apiVersion: groupVersion(target.type.group, target.version.version),
   metadata: page.metadata,
-  items: page.items,
+  // As a typed server does: items of Kubernetes' own lists do not repeat their kind.
+  items: target.type.custom ? page.items : page.items.map(({ apiVersion: _, kind: __, ...item }) => item),
 });

@@ -53,7 +53,7 @@ export function preparePatch(
     if (!isRecord(body)) throw badRequest('error decoding patch: the patch is not an object');
     if (contentType === patchTypes.merge) return applyMergePatch(current, body);
     if (contentType === patchTypes.strategic && !target.type.custom)
-      return core.schemas.strategicMerge(current, body, schema);
+      return inRequest(() => core.schemas.strategicMerge(current, body, schema));
     throw unsupportedMediaType(target.type.custom ? accepted.filter((t) => t !== patchTypes.strategic) : accepted);
   };
   return { update: prepareUpdate(core, target, call, name, change, options), options };
@@ -86,16 +86,18 @@ function prepareApply(
   if (!stored && subresource !== undefined) throw notFound(target.type, name);
   const schema = target.version.schema();
   const apply = (live: KubeObject | undefined): KubeObject => {
-    const result = core.schemas.serverSideApply({
-      ...(live === undefined ? {} : { live }),
-      applied,
-      manager: call.manager as string,
-      force: patch.force === true,
-      schema,
-      apiVersion: applied.apiVersion as string,
-      ...(subresource === undefined ? {} : { subresource }),
-      now: rfc3339(core.clock.now()),
-    });
+    const result = inRequest(() =>
+      core.schemas.serverSideApply({
+        ...(live === undefined ? {} : { live }),
+        applied,
+        manager: call.manager as string,
+        force: patch.force === true,
+        schema,
+        apiVersion: applied.apiVersion as string,
+        ...(subresource === undefined ? {} : { subresource }),
+        now: rfc3339(core.clock.now()),
+      }),
+    );
     if ('conflicts' in result) throw applyConflict(result.conflicts, result.message);
     return result.object as KubeObject;
   };
@@ -115,13 +117,27 @@ function prepareApply(
   return { create: created };
 }
 
+/** What the schema part cannot make sense of is the client's fault: 400. */
+function inRequest<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && (error.name === 'TypedValueError' || error.name === 'StrategicPatchError'))
+      throw badRequest(error.message);
+    throw error;
+  }
+}
+
 function checkNamespaceMatch(applied: KubeObject, target: Target): void {
   const said = applied.metadata.namespace;
   if (said && said !== target.namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
-function applyConflict(conflicts: { manager: string; field: string; message: string }[], message?: string): StatusError {
+function applyConflict(
+  conflicts: { manager: string; field: string; message: string }[],
+  message?: string,
+): StatusError {
   const managers = new Map<string, string[]>();
   for (const c of conflicts) managers.set(c.manager, [...(managers.get(c.manager) ?? []), c.field]);
   const one = conflicts.length === 1;
@@ -132,6 +148,7 @@ function applyConflict(conflicts: { manager: string; field: string; message: str
       : `conflicts with ${by}:\n${fields.map((f) => `- ${f}`).join('\n')}`;
   });
   const causes = conflicts.map((c) => ({ reason: 'FieldManagerConflict', message: c.message, field: c.field }));
+  if (message !== undefined) return new StatusError(409, 'Conflict', message, { causes });
   return new StatusError(
     409,
     'Conflict',

@@ -144,7 +144,8 @@ export function commitUpdate(
   refuseNewFinalizers(target, stored, live);
   if (type.strategy.generation && !equal(specOf(target, shown), specOf(target, before)))
     stored.metadata.generation = (live.metadata.generation ?? 0) + 1;
-  if (sameButManagers(stored, live) && (!o.applied || equal(stored, live))) return before;
+  // Managers count too: a client may hand fields over from one to another without changing them.
+  if (equal(stored, live)) return before;
   if (!o.applied) track(core, target, call, before, shown, o.subresource);
   stored.metadata = shown.metadata;
   if (call.dryRun) return shown;
@@ -154,14 +155,6 @@ export function commitUpdate(
   }
   return toVersion(target, core.store.put(type.table, stored));
 }
-
-const sameButManagers = (a: KubeObject, b: KubeObject): boolean => {
-  const strip = ({ metadata: { managedFields: _, ...metadata }, ...rest }: KubeObject): unknown => ({
-    ...rest,
-    metadata,
-  });
-  return equal(strip(a), strip(b));
-};
 
 function refuseNewFinalizers(target: Target, next: KubeObject, live: KubeObject): void {
   if (!live.metadata.deletionTimestamp) return;

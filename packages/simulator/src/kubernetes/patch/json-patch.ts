@@ -2,8 +2,9 @@ import { badRequest, StatusError } from '../status.ts';
 import type { Json } from '../types.ts';
 import { clone, equal, isRecord } from '../util/json.ts';
 
-const unprocessable = (message: string): StatusError =>
-  new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${message}`);
+/** kube-apiserver does not say what was wrong. */
+const unprocessable = (): StatusError =>
+  new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request');
 
 function steps(pointer: unknown): string[] {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
@@ -16,45 +17,38 @@ function steps(pointer: unknown): string[] {
         .map((s) => s.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-const missing = (op: string, path: string[]): StatusError =>
-  unprocessable(`${op} operation does not apply: doc is missing path: /${path.join('/')}: missing value`);
-
-function index(step: string, length: number, op: string, path: string[]): number {
-  if (!/^(0|[1-9]\d*)$/.test(step) || Number(step) > length)
-    throw unprocessable(
-      `${op} operation does not apply: error in path /${path.join('/')}: Unable to access invalid index: ${step}`,
-    );
+function index(step: string, length: number): number {
+  if (!/^(0|[1-9]\d*)$/.test(step) || Number(step) > length) throw unprocessable();
   return Number(step);
 }
 
-function read(document: unknown, path: string[], op: string): unknown {
+function read(document: unknown, path: string[]): unknown {
   let here = document;
   for (const step of path) {
-    if (Array.isArray(here)) here = here[index(step, here.length - 1, op, path)];
+    if (Array.isArray(here)) here = here[index(step, here.length - 1)];
     else if (isRecord(here) && Object.hasOwn(here, step)) here = here[step];
-    else throw missing(op, path);
+    else throw unprocessable();
   }
   return here;
 }
 
-function add(document: unknown, path: string[], value: unknown, op: string): unknown {
+function add(document: unknown, path: string[], value: unknown): unknown {
   const last = path[path.length - 1];
   if (last === undefined) return value;
-  const parent = read(document, path.slice(0, -1), op);
-  if (Array.isArray(parent))
-    parent.splice(last === '-' ? parent.length : index(last, parent.length, op, path), 0, value);
+  const parent = read(document, path.slice(0, -1));
+  if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : index(last, parent.length), 0, value);
   else if (isRecord(parent)) parent[last] = value;
-  else throw missing(op, path);
+  else throw unprocessable();
   return document;
 }
 
-function remove(document: unknown, path: string[], op: string): unknown {
+function remove(document: unknown, path: string[]): unknown {
   const last = path[path.length - 1];
   if (last === undefined) return null;
-  const parent = read(document, path.slice(0, -1), op);
-  if (Array.isArray(parent)) parent.splice(index(last, parent.length - 1, op, path), 1);
+  const parent = read(document, path.slice(0, -1));
+  if (Array.isArray(parent)) parent.splice(index(last, parent.length - 1), 1);
   else if (isRecord(parent) && Object.hasOwn(parent, last)) delete parent[last];
-  else throw missing(op, path);
+  else throw unprocessable();
   return document;
 }
 
@@ -78,16 +72,16 @@ export function applyJsonPatch(document: Json, patch: unknown): Json {
     const op = String(operation.op);
     switch (op) {
       case 'add':
-        result = add(result, path, clone(operation.value), op);
+        result = add(result, path, clone(operation.value));
         break;
       case 'remove':
-        result = remove(result, path, op);
+        result = remove(result, path);
         break;
       case 'replace': {
-        read(result, path, op);
+        read(result, path);
         if (path.length === 0) result = clone(operation.value);
         else {
-          const parent = read(result, path.slice(0, -1), op);
+          const parent = read(result, path.slice(0, -1));
           const last = path[path.length - 1] as string;
           if (Array.isArray(parent)) parent[Number(last)] = clone(operation.value);
           else (parent as Json)[last] = clone(operation.value);
@@ -97,20 +91,19 @@ export function applyJsonPatch(document: Json, patch: unknown): Json {
       case 'move':
       case 'copy': {
         const from = steps(operation.from);
-        const value = clone(read(result, from, op));
-        if (op === 'move') result = remove(result, from, op);
-        result = add(result, path, value, op);
+        const value = clone(read(result, from));
+        if (op === 'move') result = remove(result, from);
+        result = add(result, path, value);
         break;
       }
       case 'test': {
         let found: unknown;
         try {
-          found = read(result, path, op);
+          found = read(result, path);
         } catch {
           found = null;
         }
-        if (!equal(found, operation.value ?? null))
-          throw unprocessable(`testing value ${operation.path} failed: test failed`);
+        if (!equal(found, operation.value ?? null)) throw unprocessable();
         break;
       }
       default:

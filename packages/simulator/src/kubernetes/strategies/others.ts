@@ -106,7 +106,7 @@ export const mutatingWebhookStrategy: Strategy = {
 };
 
 export const autoscalerStrategy: Strategy = {
-  initialStatus: () => ({ desiredReplicas: 0, currentMetrics: null }),
+  initialStatus: () => ({ desiredReplicas: 0 }),
   defaults: (o) => {
     if (isRecord(o.spec)) o.spec.minReplicas ??= 1;
   },
