@@ -122,10 +122,11 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   const uid = cluster.metadata.uid as string;
   const infra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
   const pools: Pool[] = poolsOf(cluster, []).map((p) => ({ ...p, count: 0 }));
-  const finish = async (): Promise<void> => {
+  const finish = async (): Promise<Outcome> => {
     const gone = await d.kube.removeFinalizer<Cluster>(CLUSTERS, cluster, FINALIZERS.infrastructure, { signal: ctx.signal });
     if (gone) d.clusters.wrote(gone);
     d.memory.forgetCluster(uid);
+    return undefined;
   };
   if (cluster.metadata.finalizers?.includes(FINALIZERS.addons))
     return await store(d, cluster, infra(), machines, pools, [], ctx, undefined);
@@ -144,7 +145,8 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   } catch (e) {
     error = await outcomeOf(Promise.reject(e));
   }
-  const conditions: ConditionInput[] = error && error.kind !== 'waiting' && ctx.attempt < 2 ? [] : error ? [ofError(CONDITIONS.network, error)] : [];
+  // That it goes is said by Ready; only what keeps it from going is news.
+  const conditions = error && error.reason !== 'Deleting' ? [ofError(CONDITIONS.network, error)] : [];
   return await store(d, cluster, infra(), machines, pools, conditions, ctx, error);
 }
 
@@ -179,6 +181,8 @@ async function store(
     await writeCluster(d, cluster, { infrastructure, ready }, ctx.signal);
     memory.wroteAt = now;
     delete memory.infrastructure;
+    if (error?.kind === 'terminal')
+      d.log.warn({ cluster: keyOf(cluster), reason: error.reason, problem: error.message }, 'cluster needs a person');
   }
   const later = gathering > 0 ? gathering : undefined;
   if (!error) return later === undefined ? undefined : { requeueAfterMs: later };

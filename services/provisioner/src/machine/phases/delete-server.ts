@@ -1,0 +1,126 @@
+import { WaitingError } from '@shoto/reconciler';
+import type { Server } from 'openstack-client-ts';
+import { isConflict } from '../../cloud/errors.ts';
+import { bad, CONDITIONS } from '../../conditions.ts';
+import { machinesOf } from '../../deps.ts';
+import { backendsOf } from '../../cluster/control-planes.ts';
+import type { MachinePass } from '../pass.ts';
+import { adopt, findPort } from './ensure-port.ts';
+import { look, readServer } from './ensure-server.ts';
+import { stateCondition } from './observe-server.ts';
+
+/** Whether the Machine's whole Cluster goes, or is gone. */
+const isWhole = ({ cluster }: MachinePass): boolean => !cluster || cluster.metadata.deletionTimestamp !== undefined;
+
+/**
+ * A leaving control-plane machine of a living Cluster gets no more requests: its back end is out of the endpoint, and the Machine says so, before its
+ * etcd member and node go. The Cluster's pass takes it out, since that is who sets the members.
+ *
+ * @throws {WaitingError} until it is out
+ */
+export async function leaveEndpoint(pass: MachinePass): Promise<void> {
+  const { machine, d, cluster, region } = pass;
+  if (machine.spec.role !== 'control-plane' || isWhole(pass) || !cluster) return;
+  const address = pass.memory.port?.address ?? machine.status?.server?.addresses?.[0];
+  const portId = pass.memory.port?.id ?? machine.status?.server?.portId;
+  const ofCluster = d.memory.cluster(cluster.metadata.uid as string);
+  const { type } = region.region.spec.apiEndpoint;
+  const others = backendsOf(machinesOf(d, cluster), d.memory);
+  const isIn =
+    type === 'LoadBalancer'
+      ? address !== undefined && pass.infra.loadBalancerPoolId !== undefined && (ofCluster.members?.has(address) ?? true)
+      : type === 'FloatingIP' && portId !== undefined && others.length > 0 && (ofCluster.boundTo ?? portId) === portId;
+  if (isIn) {
+    d.wake.cluster(`${machine.metadata.namespace}/${cluster.metadata.name}`);
+    throw new WaitingError('LeavingEndpoint', `${pass.key} is being taken out of the API endpoint`, 1_000);
+  }
+  if (address) await stateCondition(pass, bad(CONDITIONS.inEndpoint, 'Removed', 'the machine is out of the API endpoint'));
+}
+
+/**
+ * Deletes the server, then its volumes, then its port, each until the cloud says 404. Finds them also when an earlier pass made them and said nothing.
+ *
+ * @throws {WaitingError} while something is still going, or a server may still come
+ */
+export async function deleteServer(pass: MachinePass): Promise<void> {
+  const { region, memory, uid, owner } = pass;
+  if (!region.deletions.enter(uid, owner.clusterUid, isWhole(pass)))
+    throw new WaitingError('DeletionCap', 'as many servers are being deleted as may be at once', 2_000);
+  for (const id of await serversOf(pass)) await deleteOne(pass, id);
+  await volumesGone(pass);
+  await deletePort(pass);
+  region.deletions.leave(uid);
+  if (memory.serverId) region.servers.forget(memory.serverId);
+}
+
+/** All servers that are, or may be, the Machine's. */
+async function serversOf(pass: MachinePass): Promise<string[]> {
+  const { memory, machine, d } = pass;
+  const known = memory.serverId ?? machine.status?.server?.id;
+  if (known) return [known];
+  // Without a port nobody ever asked for a server.
+  const port = await findPort(pass);
+  if (!port) {
+    delete memory.port;
+    return [];
+  }
+  if (!memory.port) adopt(pass, port, true);
+  const { portDevice, byName } = await look(pass);
+  const found = [...new Set([...(portDevice ? [portDevice] : []), ...byName])];
+  if (found.length > 0) {
+    memory.serverId = found[0] as string;
+    return found;
+  }
+  const left = memory.unsureSince === undefined ? 0 : memory.unsureSince + d.times.unsureMs - d.clock.now();
+  if (left > 0)
+    throw new WaitingError('ServerUnsure', `looks whether the cloud is still making a server for ${pass.key}`, Math.min(left, 5_000));
+  return [];
+}
+
+async function deleteOne(pass: MachinePass, id: string): Promise<void> {
+  const { region, key, signal, memory, d } = pass;
+  const server = await readServer(pass, id);
+  if (!server) return;
+  memory.serverId = id;
+  memory.volumes ??= volumesOf(server);
+  if (server['OS-EXT-STS:task_state'] !== 'deleting') {
+    await region.cloud.remove(
+      `delete the server of ${key}`,
+      (c, o) =>
+        server.status === 'SOFT_DELETED' ? c.compute.servers.forceDelete(id, o) : c.compute.servers.delete(id, o),
+      signal,
+    );
+    region.servers.expect(id);
+  }
+  // The region's poller wakes us; a look of our own is only for when it does not.
+  throw new WaitingError('ServerDeleting', `the cloud is deleting the server of ${key}`, Math.min(10_000, d.times.lookAgainMs));
+}
+
+const volumesOf = (server: Server): string[] => (server['os-extended-volumes:volumes_attached'] ?? []).map((v) => v.id);
+
+/** The root volume goes with its server; gone is what the cloud says of it. */
+async function volumesGone(pass: MachinePass): Promise<void> {
+  const { region, key, signal, memory, machine } = pass;
+  if (!machine.spec.rootVolume) return;
+  for (const id of memory.volumes ?? []) {
+    const volume = await region.cloud.find(`look up a volume of ${key}`, (c, o) => c.blockStorage.volumes.get(id, o), signal);
+    if (!volume) continue;
+    // Volumes that others attached are theirs: only the root volume is deleted with the server.
+    if (volume.bootable !== 'true' && volume.status !== 'deleting') continue;
+    throw new WaitingError('VolumeDeleting', `the cloud is deleting the root volume of ${key}`, 1_000);
+  }
+}
+
+async function deletePort(pass: MachinePass): Promise<void> {
+  const { region, key, signal, memory, machine } = pass;
+  const id = memory.port?.id ?? machine.status?.server?.portId;
+  if (!id) return;
+  try {
+    await region.cloud.remove(`delete the port of ${key}`, (c, o) => c.network.ports.delete(id, o), signal);
+  } catch (e) {
+    if (!isConflict(e)) throw e;
+    throw new WaitingError('PortInUse', `the port of ${key} is still in use`, 1_000);
+  }
+  const left = await region.cloud.find(`look up the port of ${key}`, (c, o) => c.network.ports.get(id, o), signal);
+  if (left) throw new WaitingError('PortDeleting', `the cloud is deleting the port of ${key}`, 1_000);
+}

@@ -1,0 +1,82 @@
+import { FINALIZERS, type Machine } from '@shoto/api';
+import { type Outcome, ReconcileError, RetryableError, type RunContext, WaitingError } from '@shoto/reconciler';
+import { clusterKeyOf, type Deps } from '../deps.ts';
+import type { MachinePass } from './pass.ts';
+import { deleteServer, leaveEndpoint } from './phases/delete-server.ts';
+import { ensureServer } from './phases/ensure-server.ts';
+import { followServer, MACHINES, observeServer, stateProblem } from './phases/observe-server.ts';
+
+/** One pass over one Machine. May be cut short, repeated or late, and must end the same. */
+export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): Promise<Outcome> {
+  const machine = await d.machines.read(key, ctx.wake?.resourceVersion);
+  if (!machine?.metadata.finalizers?.includes(FINALIZERS.server)) return;
+  const named = d.clusters.get(clusterKeyOf(machine));
+  const cluster = named?.metadata.uid === machine.spec.cluster.uid ? named : undefined;
+  const deleting = machine.metadata.deletionTimestamp !== undefined;
+  // A Machine of a Cluster that goes is deleted by the Cluster's pass; before that nothing new is made.
+  if (!deleting && (!cluster || cluster.metadata.deletionTimestamp || cluster.spec.paused)) return;
+
+  const uid = machine.metadata.uid as string;
+  const pass: MachinePass = {
+    d,
+    machine,
+    key,
+    uid,
+    cluster,
+    owner: { installation: d.installation, clusterUid: machine.spec.cluster.uid },
+    region: d.region(machine.spec.region),
+    infra: cluster ? d.memory.infrastructure(cluster) : {},
+    memory: d.memory.machine(uid),
+    signal: ctx.signal,
+  };
+  try {
+    return deleting ? await runDeletion(pass) : await runCreation(pass);
+  } catch (e) {
+    return await outcome(pass, e);
+  }
+}
+
+async function runCreation(pass: MachinePass): Promise<Outcome> {
+  const { machine, infra, memory, d } = pass;
+  if (machine.status?.server?.activeAt) return void (await followServer(pass));
+  const group = machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
+  const grouped = infra.serverGroups?.[machine.spec.pool];
+  // The Cluster's pass wakes us when it has made them.
+  if (!infra.networkId || !infra.subnetId || !group || !grouped)
+    throw new WaitingError('NetworkPending', `${pass.key} waits for its cluster's network`, d.times.lookAgainMs);
+  if (!memory.serverId) await ensureServer(pass);
+  await observeServer(pass);
+}
+
+async function runDeletion(pass: MachinePass): Promise<Outcome> {
+  const { d, machine, uid, key, signal } = pass;
+  await leaveEndpoint(pass);
+  // The node goes before its server: its volumes and its etcd member must be let go in order. Who takes the finalizer off wakes us.
+  if (pass.machine.metadata.finalizers?.includes(FINALIZERS.node)) return;
+  await deleteServer(pass);
+  const left = await d.kube.removeFinalizer<Machine>(MACHINES, machine, FINALIZERS.server, { signal });
+  if (left) d.machines.wrote(left);
+  else d.machines.forget(key);
+  d.memory.forgetMachine(uid);
+}
+
+/** Reasons that a person must know of, for this very Machine. What ails the whole region is said by the Region and the Cluster. */
+const TOLD = new Set(['QuotaExceeded', 'Forbidden', 'InvalidRequest', 'Ambiguous', 'NoAddress']);
+
+async function outcome(pass: MachinePass, e: unknown): Promise<Outcome> {
+  if (!(e instanceof ReconcileError)) throw e;
+  const { memory, d, machine } = pass;
+  if (TOLD.has(e.reason) && !machine.metadata.deletionTimestamp) await stateProblem(pass, e.reason, e.message);
+  if (e.kind === 'terminal') {
+    d.log.warn(
+      { cluster: clusterKeyOf(machine), machine: machine.metadata.name, reason: e.reason, problem: e.message },
+      'machine needs a person',
+    );
+    return { requeueAfterMs: d.times.recheckMs };
+  }
+  if (e.kind === 'waiting') return { requeueAfterMs: (e as WaitingError).afterMs };
+  if (e instanceof RetryableError && e.reason === 'QuotaExceeded' && memory.retryAt !== undefined)
+    return { requeueAfterMs: Math.max(0, memory.retryAt - d.clock.now()) };
+  throw e;
+}
+

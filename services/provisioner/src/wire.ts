@@ -1,0 +1,257 @@
+import {
+  type Cluster,
+  ClusterKind,
+  type KubernetesRelease,
+  KubernetesReleaseKind,
+  type Machine,
+  MachineKind,
+  type Region,
+  RegionKind,
+  resourceOf,
+} from '@shoto/api';
+import { type KubeClient, keyOf, Reflector, SECRETS } from '@shoto/kube';
+import { type Engine, Feeder, type KeyQueue, type ReconcileError } from '@shoto/reconciler';
+import type { Clock, Logger } from '@shoto/service';
+import { reconcileCluster } from './cluster/reconcile.ts';
+import { clusterKeyOf, type Deps, TIMES } from './deps.ts';
+import {
+  clusterChanged,
+  clusterNeedsWork,
+  Gather,
+  machineChanged,
+  machineNeedsWork,
+  newsForCluster,
+  pkiCameUp,
+  serverNeedsPass,
+} from './feed.ts';
+import { reconcileMachine } from './machine/reconcile.ts';
+import { Memory } from './memory.ts';
+import type { CredentialsSecret } from './region/open-cloud.ts';
+import { Regions } from './region/regions.ts';
+import { POLL_TIMES } from './region/server-poller.ts';
+import type { UserDataClient } from './user-data.ts';
+import { View } from './view.ts';
+
+/** What the provisioner is wired of. */
+export interface WireOptions {
+  kube: KubeClient;
+  engine: Engine;
+  userData: UserDataClient;
+  installation: string;
+  concurrency: number;
+  pollIdleMs: number;
+  clock: Clock;
+  log: Logger;
+}
+
+/** The provisioner, ready to be started. */
+export interface Provisioner {
+  regions: Regions;
+  clusters: Reflector<Cluster>;
+  machines: Reflector<Machine>;
+  start: () => Promise<void>;
+  /** Whether all caches are full. */
+  synced: () => boolean;
+  close: () => Promise<void>;
+}
+
+/** Connects caches, queues, regions and passes. Only wiring: what wakes what is decided in feed.ts. */
+export function wire(o: WireOptions): Provisioner {
+  const { kube, engine, clock, log } = o;
+  const memory = new Memory();
+  const onError = (what: string) => (err: unknown) => log.warn({ err, what }, 'watch of the management cluster');
+  const secretWatches = new Map<string, Reflector<CredentialsSecret>>();
+
+  const regions = new Regions({
+    kube,
+    clock,
+    log,
+    installation: o.installation,
+    pollTimes: { ...POLL_TIMES, idleMs: o.pollIdleMs },
+    owns: (name) => engine.owns(name),
+    onReady: (name) => wakeRegion(name),
+    onServer: (_region, server) => {
+      const m = machineView.get(server.machineKey);
+      if (m && engine.owns(m.spec.cluster.uid) && serverNeedsPass(server, m)) wakeMachine(server.machineKey, m);
+    },
+  });
+
+  const clusterFeeder: Feeder<Cluster> = new Feeder<Cluster>({
+    engine,
+    queue: (_, c) => clusterQueue(c.spec.region),
+    shardKey: (c) => c.metadata.uid ?? keyOf(c),
+    needsWork: clusterNeedsWork,
+    changed: clusterChanged,
+  });
+  const clusters = new Reflector<Cluster>({
+    client: kube,
+    type: resourceOf(ClusterKind),
+    onError: onError('clusters'),
+    onChange: (key, now, before) => {
+      if (!now) {
+        clusterView.forget(key);
+        if (before?.metadata.uid) memory.forgetCluster(before.metadata.uid);
+      } else if (pkiCameUp(now, before)) wakeMachinesOf(now);
+      clusterFeeder.onChange(key, now, before);
+    },
+  });
+  const machineFeeder: Feeder<Machine> = new Feeder<Machine>({
+    engine,
+    queue: (_, m) => machineQueue(m.spec.region),
+    shardKey: (m) => m.spec.cluster.uid,
+    needsWork: (m) => needsWork(m),
+    changed: machineChanged,
+  });
+  const machines = new Reflector<Machine>({
+    client: kube,
+    type: resourceOf(MachineKind),
+    onError: onError('machines'),
+    indexes: { cluster: clusterKeyOf },
+    onChange: (key, now, before) => {
+      if (!now) {
+        machineView.forget(key);
+        if (before?.metadata.uid) memory.forgetMachine(before.metadata.uid);
+      }
+      machineFeeder.onChange(key, now, before);
+      const object = now ?? before;
+      if (!object || !machines.isSynced || !engine.owns(object.spec.cluster.uid)) return;
+      const news = newsForCluster(now, before);
+      if (news === 'no') return;
+      if (news === 'now' || isLast(object)) gather.now(clusterKeyOf(object));
+      else gather.soon(clusterKeyOf(object));
+    },
+  });
+  const releases = new Reflector<KubernetesRelease>({
+    client: kube,
+    type: resourceOf(KubernetesReleaseKind),
+    onError: onError('releases'),
+    onChange: (key, now, before) => {
+      if (before && now) return; // a release never changes in what machines are made from
+      for (const c of clusters.list()) if (c.spec.release === key || c.spec.nodePools.some((p) => p.release === key)) wakeStuck(c);
+    },
+  });
+  const regionReflector = new Reflector<Region>({
+    client: kube,
+    type: resourceOf(RegionKind),
+    onError: onError('regions'),
+    onChange: (name, now) => {
+      if (!now) {
+        void regions.delete(name);
+        return;
+      }
+      regions.set(now);
+      watchSecret(now);
+      for (const c of clusters.list()) if (c.spec.region === name) wakeStuck(c);
+    },
+  });
+
+  const clusterView = new View<Cluster>(clusters, clock);
+  const machineView = new View<Machine>(machines, clock);
+  const gather = new Gather(clock, TIMES.gatherMs, (key) => wakeCluster(key));
+
+  const deps: Deps = {
+    kube,
+    clusters: clusterView,
+    machines: machineView,
+    release: (name) => releases.get(name),
+    releaseNames: () => releases.list().map((r) => r.metadata.name),
+    region: (name) => regions.usable(name),
+    hasRegion: (name) => regions.has(name),
+    userData: (m, signal) => o.userData.get(m, signal),
+    memory,
+    wake: { cluster: (key) => wakeCluster(key), machine: (key, m) => wakeMachine(key, m) },
+    clock,
+    log,
+    installation: o.installation,
+    times: TIMES,
+  };
+
+  // Clusters that name no Region share one queue, so that a typing error makes no queue of its own.
+  const queueName = (kind: string, region: string) => `${kind}/${regions.has(region) ? region : '_none'}`;
+  const onPassError = (what: 'cluster' | 'machine') => (key: string, error: ReconcileError, nextMs: number | undefined) =>
+    log.warn(
+      { cluster: what === 'cluster' ? key : undefined, machine: what === 'machine' ? key : undefined, reason: error.reason, problem: error.message, nextMs },
+      'pass did not succeed',
+    );
+  const clusterQueue = (region: string): KeyQueue =>
+    engine.queue(queueName('clusters', region), {
+      concurrency: o.concurrency,
+      maxDelayMs: 60_000,
+      reconcile: (key, ctx) => reconcileCluster(deps, key, ctx),
+      onError: onPassError('cluster'),
+    });
+  const machineQueue = (region: string): KeyQueue =>
+    engine.queue(queueName('machines', region), {
+      concurrency: o.concurrency,
+      maxDelayMs: 60_000,
+      reconcile: (key, ctx) => reconcileMachine(deps, key, ctx),
+      onError: onPassError('machine'),
+    });
+
+  function wakeCluster(key: string): void {
+    const c = clusterView.get(key);
+    if (c) void clusterQueue(c.spec.region).add(key);
+  }
+  function wakeMachine(key: string, m: Machine): void {
+    void machineQueue(m.spec.region).add(key);
+  }
+  function wakeMachinesOf(c: Cluster): void {
+    if (!engine.owns(c.metadata.uid ?? '')) return;
+    for (const m of machines.byIndex('cluster', keyOf(c))) if (!m.status?.server?.id && needsWork(m)) wakeMachine(keyOf(m), m);
+  }
+  function wakeStuck(c: Cluster): void {
+    if (engine.owns(c.metadata.uid ?? '') && clusterNeedsWork(c)) wakeCluster(keyOf(c));
+  }
+  function wakeRegion(name: string): void {
+    for (const c of clusters.list()) if (c.spec.region === name) wakeStuck(c);
+    for (const m of machines.list())
+      if (m.spec.region === name && engine.owns(m.spec.cluster.uid) && needsWork(m)) wakeMachine(keyOf(m), m);
+  }
+  function needsWork(m: Machine): boolean {
+    const c = clusterView.get(clusterKeyOf(m));
+    return machineNeedsWork(m, c ? memory.infrastructure(c) : {});
+  }
+  /** Nothing is left to gather for: each machine of the Cluster is ready. */
+  function isLast(m: Machine): boolean {
+    return machines.byIndex('cluster', clusterKeyOf(m)).every((x) => x.status?.health?.ready);
+  }
+  /** Watches the one Secret that a Region names, and no other: there are others' keys beside it. */
+  function watchSecret(region: Region): void {
+    const { namespace, name } = region.spec.openstack.credentialsSecretRef;
+    const key = `${namespace}/${name}`;
+    if (secretWatches.has(key)) return;
+    const watch = new Reflector<CredentialsSecret>({
+      client: kube,
+      type: SECRETS,
+      namespace,
+      fieldSelector: `metadata.name=${name}`,
+      trim: ({ metadata }) => ({ metadata }),
+      onError: onError('credentials'),
+      onChange: () => regions.secretChanged(namespace, name),
+    });
+    secretWatches.set(key, watch);
+    watch.start();
+  }
+
+  return {
+    regions,
+    clusters,
+    machines,
+    async start() {
+      regionReflector.start();
+      releases.start();
+      await Promise.all([regionReflector.synced, releases.synced]);
+      await machineFeeder.start(machines);
+      await clusterFeeder.start(clusters);
+    },
+    synced: () => [clusters, machines, releases, regionReflector].every((r) => r.isSynced),
+    async close() {
+      machineFeeder.stop();
+      clusterFeeder.stop();
+      gather.close();
+      await engine.close();
+      await Promise.all([clusters, machines, releases, regionReflector, ...secretWatches.values()].map((r) => r.stop()));
+      await regions.close();
+    },
+  };
+}
