@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { connectionFromKubeconfig, KubeClient } from '@shoto/kube';
 import { type Cloud, SERVICES, type System, type SystemOptions, startSystem } from '@shoto/supervisor';
 import { cloudFromText, createClient, type OpenStack } from 'openstack-client-ts';
 import { parse } from 'yaml';
@@ -25,6 +26,10 @@ export interface World {
   system: System;
   /** The cloud, as the project that clusters live in. */
   cloud: OpenStack;
+  /** The cloud, as its administrator, for quotas. */
+  cloudAdmin: OpenStack;
+  /** The management cluster, as its administrator. */
+  management: KubeClient;
   /** Runs `shoto`; answers with its exit code and what it printed. */
   shoto(...args: string[]): Promise<Result>;
   end(): Promise<void>;
@@ -92,12 +97,20 @@ export async function startWorld(
       simulator,
     });
     const client = createClient(await cloudFromText(system.cloudsYaml, cloud?.cloud ?? 'shoto'));
+    const cloudAdmin = createClient(await cloudFromText(system.cloudsYaml, cloud ? 'admin' : 'shoto-admin'));
+    const kube = new KubeClient({
+      connection: await connectionFromKubeconfig({ text: system.managementKubeconfig }),
+      userAgent: 'shoto-e2e',
+    });
     return {
       tier: t,
       system,
       cloud: client,
+      cloudAdmin,
+      management: kube,
       shoto: (...args) => shoto(system, args),
       end: async () => {
+        await Promise.all([client.close(), cloudAdmin.close(), kube.close()]);
         await system.stop();
         await management?.stop();
       },
@@ -166,7 +179,10 @@ async function labCloud(t: Tier): Promise<Cloud> {
 }
 
 /** A kubeconfig of a cluster in a file, as `shoto kubeconfig` gives it. */
-export async function kubeconfigFile(world: World, cluster: string): Promise<string> {
+export async function kubeconfigFile(
+  world: { system: System; shoto: World['shoto'] },
+  cluster: string,
+): Promise<string> {
   const { code, stdout, stderr } = await world.shoto('kubeconfig', cluster);
   if (code !== 0) throw new Error(`shoto kubeconfig ${cluster}: ${stderr}`);
   const file = join(world.system.dir, `${cluster}.kubeconfig`);
