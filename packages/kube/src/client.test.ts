@@ -1,10 +1,11 @@
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
+import { countRequests } from './metrics.ts';
 import { recordEvent } from './record-event.ts';
 import { CONFIGMAPS, NODES } from './resources.ts';
 import { type FakeApi, startFakeApi } from './testing/index.ts';
-import type { RequestEvent } from './transport.ts';
 import type { KubeObject } from './types.ts';
 
 const MACHINES = { group: 'shoto.dev', version: 'v1alpha1', plural: 'machines', kind: 'Machine', namespaced: true };
@@ -25,16 +26,13 @@ async function failure(call: Promise<unknown>): Promise<KubeError> {
 
 let api: FakeApi;
 let client: KubeClient;
-let events: RequestEvent[];
 
 beforeEach(async () => {
   api = await startFakeApi();
-  events = [];
   client = new KubeClient({
     connection: { server: api.url, token: 'very-secret-token' },
     userAgent: 'shoto-test/1',
     requestTimeoutMs: 2_000,
-    onRequest: (e) => events.push(e),
   });
 });
 afterEach(async () => {
@@ -99,13 +97,31 @@ describe('requests', () => {
     await expect(client.get(NODES, { name: '' })).rejects.toThrow('Node: a reference needs a name');
   });
 
-  it('counts by verb', async () => {
-    await client.list(MACHINES);
-    await client.get(MACHINES, { namespace: 'a', name: 'none' });
-    expect(events.map((e) => [e.verb, e.status])).toEqual([
-      ['list', 200],
-      ['get', 404],
-    ]);
+  it('counts by verb and resource', async () => {
+    const registry = new Registry();
+    for (const cluster of ['management', 'workload'] as const) {
+      const counted = new KubeClient({
+        connection: { server: api.url },
+        userAgent: 'x/1',
+        onRequest: countRequests(registry, cluster),
+      });
+      const born = machine();
+      await counted.patchStatusMap(MACHINES, born, 'server', {});
+      await counted.list(MACHINES);
+      await counted.get(CONFIGMAPS, { namespace: 'a', name: 'none' });
+      await counted.close();
+      api.drop(IN_A, 'm');
+    }
+    const text = await registry.metrics();
+    expect(text).toContain(
+      'shoto_kube_requests_total{cluster="management",verb="patch",resource="machines/status",code="200"} 1',
+    );
+    expect(text).toContain(
+      'shoto_kube_requests_total{cluster="workload",verb="list",resource="machines",code="200"} 1',
+    );
+    expect(text).toContain(
+      'shoto_kube_requests_total{cluster="workload",verb="get",resource="configmaps",code="404"} 1',
+    );
   });
 });
 

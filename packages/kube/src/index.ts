@@ -1,6 +1,7 @@
 export { type CallOptions, KubeClient, type KubeClientOptions, type WriteOptions } from './client.ts';
 export { type Connection, connectionFromKubeconfig, KubeconfigError, type Login } from './connection.ts';
 export { type ErrorCause, KubeError } from './errors.ts';
+export { countRequests } from './metrics.ts';
 export type { Subresource } from './paths.ts';
 export { type EventRecord, type Regarding, recordEvent } from './record-event.ts';
 export { isNewer, Reflector, type ReflectorOptions } from './reflector.ts';

@@ -52,3 +52,13 @@ function query(q: Record<string, string | undefined>): string {
 export function pointer(...steps: (string | number)[]): string {
   return steps.map((s) => `/${String(s).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
+
+/** What a path is about, for counters: `machines`, `machines/status`, or '' (discovery, health). */
+export function resourceOf(path: string): string {
+  const steps = path.split('/').slice(1);
+  const from = steps[0] === 'api' ? 2 : steps[0] === 'apis' ? 3 : undefined;
+  if (from === undefined) return '';
+  const [first = '', , third, , fifth] = steps.slice(from);
+  if (first !== 'namespaces' || third === undefined) return third ? `${first}/${third}` : first;
+  return fifth ? `${third}/${fifth}` : third;
+}

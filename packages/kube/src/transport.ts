@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, errors } from 'undici';
 import type { Connection, Login } from './connection.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
+import { resourceOf } from './paths.ts';
 
 /** A finished request, for counters. `status` 0: no answer. */
 export interface RequestEvent {
@@ -8,6 +9,8 @@ export interface RequestEvent {
   /** `list` and `watch` are told from `get` by the query. */
   verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
   path: string;
+  /** Plural, with the subresource: `machines`, `machines/status`; '' for paths that are no resource. */
+  resource: string;
   status: number;
   ms: number;
 }
@@ -130,7 +133,14 @@ export class Transport {
       throw error;
     } finally {
       this.#o.gate?.leave(aborted ? undefined : status !== 0);
-      this.#o.onRequest?.({ method: r.method, verb: r.verb, path, status, ms: performance.now() - started });
+      this.#o.onRequest?.({
+        method: r.method,
+        verb: r.verb,
+        path,
+        resource: resourceOf(path),
+        status,
+        ms: performance.now() - started,
+      });
     }
   }
 

@@ -3,9 +3,10 @@ import { hostname } from 'node:os';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Registry } from 'prom-client';
-import { KeyQueue, type QueueOptions } from './key-queue.ts';
+import { KeyQueue } from './key-queue.ts';
 import type { Log } from './log.ts';
 import { createEngineMetrics, type EngineMetrics } from './metrics.ts';
+import type { QueueOptions } from './queue-options.ts';
 import { RedisState } from './redis-state.ts';
 import { defaultTimes, type EngineTimes, type RedisKeys, redisKeys } from './settings.ts';
 import { ownerOf, shardOf } from './shards.ts';
@@ -183,7 +184,11 @@ export class Engine {
     this.#timerWorker.on('error', (error) => log.debug({ queue: TIMERS, error: error.message }, 'queue worker error'));
     this.#wedgeCheck = setInterval(() => {
       if (this.#redis.status !== 'ready') return;
-      for (const queue of this.#queues.values()) void queue.checkWedged().catch(() => {});
+      for (const queue of this.#queues.values())
+        void queue
+          .unpark()
+          .then(() => queue.checkWedged())
+          .catch(() => {});
     }, this.#times.wedgedMs / 4);
     this.#wedgeCheck.unref();
   }

@@ -130,14 +130,21 @@ export class Feeder<T extends HasMeta> {
   }
 
   async #addMany(entries: readonly [string, T][], priority: 'event' | 'resync'): Promise<void> {
-    const byQueue = new Map<KeyQueue, string[]>();
+    const byQueue = new Map<KeyQueue, Map<string, string>>();
     for (const [key, object] of entries) {
       const queue = this.#o.queue(key, object);
       if (!queue) continue;
-      const keys = byQueue.get(queue) ?? [];
-      keys.push(...(this.#o.keys?.(key, object) ?? [key]));
-      byQueue.set(queue, keys);
+      const versions = byQueue.get(queue) ?? new Map<string, string>();
+      for (const wanted of this.#o.keys?.(key, object) ?? [key])
+        versions.set(wanted, object.metadata.resourceVersion ?? '');
+      byQueue.set(queue, versions);
     }
-    for (const [queue, keys] of byQueue) await queue.addAll(keys, { priority });
+    for (const [queue, versions] of byQueue) {
+      // A resync needs no version: it is about what nobody told.
+      await queue.addAll(
+        versions.keys(),
+        priority === 'event' ? { priority, resourceVersions: versions } : { priority },
+      );
+    }
   }
 }

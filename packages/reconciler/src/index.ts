@@ -10,6 +10,7 @@ export {
   WaitingError,
 } from './errors.ts';
 export { Feeder, type FeederOptions } from './feeder.ts';
-export type { AddOptions, KeyQueue, Outcome, QueueOptions, RunContext } from './key-queue.ts';
+export type { KeyQueue } from './key-queue.ts';
 export type { Log } from './log.ts';
+export type { AddOptions, Outcome, QueueOptions, RunContext } from './queue-options.ts';
 export { defaultTimes, type EngineTimes } from './settings.ts';

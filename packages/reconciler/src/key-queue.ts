@@ -6,47 +6,9 @@ import { outcomeOf, type ReconcileError, RetryableError, toReconcileError } from
 import type { Log } from './log.ts';
 import type { EngineMetrics } from './metrics.ts';
 import { OutageBreaker } from './outage-breaker.ts';
+import type { AddOptions, QueueOptions, RunContext } from './queue-options.ts';
 import { beginRun, endRun, noteWake } from './scripts.ts';
 import type { EngineTimes, RedisKeys } from './settings.ts';
-
-/** What a pass asks for: another pass after a time, or nothing (then only a change wakes the key). */
-export type Outcome = { requeueAfterMs?: number } | undefined;
-
-/** What a pass knows besides its key. */
-export interface RunContext {
-  /** Aborted when the pass must stop: its time is over, its lock is lost, the process ends. Pass it on to every call. */
-  signal: AbortSignal;
-  /** 1, and one more after each failure in a row. */
-  attempt: number;
-  /** Set when another replica fed this key: a cache older than this resourceVersion must be passed by (`Reflector.read`). */
-  wake?: { resourceVersion?: string };
-}
-
-export interface QueueOptions {
-  /** Passes at once in this process. */
-  concurrency: number;
-  /** Longest pass; its signal is aborted then. Default 20 000. */
-  maxRunMs?: number;
-  /** First pause after a failure; default 100. */
-  baseDelayMs?: number;
-  /** Longest pause after a failure; default 300 000. */
-  maxDelayMs?: number;
-  /** At most `max` passes are started per `perMs`, over all replicas. */
-  limiter?: { max: number; perMs: number };
-  /** After so many `outage` errors in a row (over all keys) nothing starts for `openMs`, then one pass may try. */
-  breaker?: { failures: number; openMs: number };
-  /** One pass over one key. May be cut short, repeated or late, and must end the same. */
-  reconcile: (key: string, ctx: RunContext) => Promise<Outcome> | Promise<void>;
-  /** Told after a pass that failed. `nextMs`: when it is tried again; undefined: not before a change. */
-  onError?: (key: string, error: ReconcileError, nextMs: number | undefined) => Promise<void> | void;
-}
-
-export interface AddOptions {
-  /** `event` (default) goes before `resync`. */
-  priority?: 'event' | 'resync';
-  /** The version of the change that caused this. */
-  resourceVersion?: string;
-}
 
 /** What a queue needs of its engine. */
 export interface QueueDeps {
@@ -93,15 +55,23 @@ export class KeyQueue {
     if (o.breaker) this.#breaker = new OutageBreaker(o.breaker);
   }
 
-  /** Asks for a pass. While Redis is away the key is kept here, once, and sent when it is back. */
+  /**
+   * Asks for a pass. While Redis is away (or refuses) the key is kept here, once, and sent when it is back: never throws.
+   */
   async add(key: string, o: AddOptions = {}): Promise<void> {
     if (!this.#connected) {
       this.#park(key, o);
       return;
     }
-    if (o.resourceVersion) {
-      await noteWake(this.#d.redis, this.#d.keys.wake(this.name), key, o.resourceVersion, this.#d.instance);
+    try {
+      await this.#send(key, o);
+    } catch (error) {
+      this.#refused([[key, o]], error);
     }
+  }
+
+  async #send(key: string, o: AddOptions): Promise<void> {
+    await this.#noteWake(key, o.resourceVersion);
     const low = o.priority === 'resync';
     const id = randomUUID();
     const job = await this.#d.bull.add('run', key, jobOptions(key, id, low));
@@ -115,16 +85,38 @@ export class KeyQueue {
     if (waiting && job.id === waiting) await job.changePriority({ priority: 0 }).catch(() => {});
   }
 
-  /** {@link add} for many keys, in few round trips. */
-  async addAll(keys: Iterable<string>, o: Pick<AddOptions, 'priority'> = {}): Promise<void> {
-    const all = [...new Set(keys)];
+  /**
+   * {@link add} for many keys, in few round trips.
+   * @param o.resourceVersions - by key, the version of the change that caused it
+   */
+  async addAll(
+    keys: Iterable<string>,
+    o: Pick<AddOptions, 'priority'> & { resourceVersions?: ReadonlyMap<string, string> } = {},
+  ): Promise<void> {
+    const all = [...new Set(keys)].map((key): [string, AddOptions] => {
+      const resourceVersion = o.resourceVersions?.get(key);
+      return [
+        key,
+        { ...(o.priority ? { priority: o.priority } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
+      ];
+    });
     for (let i = 0; i < all.length; i += BULK) {
       const some = all.slice(i, i + BULK);
-      if (!this.#connected) for (const key of some) this.#park(key, o);
-      else {
+      if (!this.#connected) {
+        for (const [key, options] of some) this.#park(key, options);
+        continue;
+      }
+      try {
+        await Promise.all(some.map(([key, { resourceVersion }]) => this.#noteWake(key, resourceVersion)));
         await this.#d.bull.addBulk(
-          some.map((key) => ({ name: 'run', data: key, opts: jobOptions(key, randomUUID(), o.priority === 'resync') })),
+          some.map(([key]) => ({
+            name: 'run',
+            data: key,
+            opts: jobOptions(key, randomUUID(), o.priority === 'resync'),
+          })),
         );
+      } catch (error) {
+        this.#refused(some, error);
       }
     }
   }
@@ -171,14 +163,21 @@ export class KeyQueue {
     for (const run of this.#running.values()) run.abort.abort(new CancelledError(why));
   }
 
-  /** Called by the engine when Redis is back: sends what was kept. */
+  /** Called by the engine when Redis is back, and from time to time: sends what was kept. */
   async unpark(): Promise<void> {
+    if (this.#parked.size === 0) return;
     const parked = [...this.#parked];
     this.#parked.clear();
     this.#low.clear();
     for (const priority of ['event', 'resync'] as const) {
-      const keys = parked.filter(([, o]) => (o.priority ?? 'event') === priority).map(([key]) => key);
-      await this.addAll(keys, { priority });
+      const some = parked.filter(([, o]) => (o.priority ?? 'event') === priority);
+      const resourceVersions = new Map(
+        some.flatMap(([key, o]) => (o.resourceVersion ? [[key, o.resourceVersion] as const] : [])),
+      );
+      await this.addAll(
+        some.map(([key]) => key),
+        { priority, resourceVersions },
+      );
     }
   }
 
@@ -199,10 +198,25 @@ export class KeyQueue {
     return this.#d.redis.status === 'ready';
   }
 
+  /** Of two the event stays, with the newer version. */
   #park(key: string, o: AddOptions): void {
     const before = this.#parked.get(key);
-    if (before && (before.priority ?? 'event') === 'event') return;
+    if (before && (o.priority === 'resync' || (before.resourceVersion && !o.resourceVersion))) return;
     this.#parked.set(key, o);
+  }
+
+  #refused(entries: readonly (readonly [string, AddOptions])[], error: unknown): void {
+    for (const [key, o] of entries) this.#park(key, o);
+    if (this.#closing) return;
+    this.#d.log.warn(
+      { queue: this.name, keys: entries.length, error: (error as Error).message },
+      'Redis refused keys: kept, and sent again',
+    );
+  }
+
+  async #noteWake(key: string, resourceVersion: string | undefined): Promise<void> {
+    if (resourceVersion)
+      await noteWake(this.#d.redis, this.#d.keys.wake(this.name), key, resourceVersion, this.#d.instance);
   }
 
   #makeWorker(): Worker<string> {

@@ -70,7 +70,8 @@ export class RedisState {
   /** Begins the heartbeat and waits for the first answer. */
   async start(): Promise<void> {
     this.#lastAnswer = performance.now();
-    await this.poll();
+    // A connection that breaks just now is connected again; the next heartbeat comes soon enough.
+    await this.poll().catch(() => {});
     this.#timer = setInterval(() => {
       this.#watchSilence();
       void this.poll().catch(() => {});

@@ -38,11 +38,15 @@ return {math.max(0, redis.call('PTTL', KEYS[2])), tonumber(redis.call('HGET', KE
   5,
 );
 
-/** At the end of a run: the wake-up is done if no newer one came. KEYS: fails, wake. ARGV: key, wake-up seen, 'ok' or 'fail'. */
+/**
+ * At the end of a run. A run that went well has done with its wake-up, unless a newer one came; one that failed keeps it, for
+ * the next. KEYS: fails, wake. ARGV: key, wake-up seen, 'ok' or 'fail'.
+ */
 export const endRun = script(
-  `if ARGV[3] == 'ok' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HINCRBY', KEYS[1], ARGV[1], 1) end
+  `if ARGV[3] == 'fail' then return redis.call('HINCRBY', KEYS[1], ARGV[1], 1) end
+redis.call('HDEL', KEYS[1], ARGV[1])
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[2], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[2], ARGV[1]) end
-return 1`,
+return 0`,
   2,
 );
 
