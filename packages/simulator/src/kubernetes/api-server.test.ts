@@ -165,6 +165,13 @@ describe('objects', () => {
   });
 });
 
+it('takes a Node as a kubelet posts it, with a status that says little', async () => {
+  const node = { metadata: { name: 'n' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+  const { status, body } = await s.call('POST', '/api/v1/nodes', node);
+  expect(status).toBe(201);
+  expect(body.status).toEqual(node.status);
+});
+
 describe('lists', () => {
   it('shows one moment over all pages', async () => {
     for (const name of ['a', 'b', 'c']) await s.call('POST', configMaps, configMap(name, {}));

@@ -107,7 +107,8 @@ export function dropUnknown(target: Target, call: Call, object: KubeObject): voi
 
 /** Fills in defaults: those of the schema, then those of the kind. */
 export function applyDefaults(target: Target, object: KubeObject): KubeObject {
-  target.version.schema()?.applyDefaults(object);
+  // OpenAPI's defaults of Kubernetes' own kinds are mostly Go's zero values; their true defaults are the strategy's.
+  if (target.type.custom) target.version.schema()?.applyDefaults(object);
   // Strategies know the stored form only.
   const stored = toStored(target, object);
   target.type.strategy.defaults?.(stored);
@@ -194,6 +195,12 @@ function metadataErrors(object: KubeObject): FieldError[] {
   return errors;
 }
 
+const mayBeZero = new Set(['rules', 'value', 'revision', 'endpoints', 'webhooks', 'subjects', 'spec.podSelector']);
+
+/** OpenAPI calls every Go field without omitempty required, but what is absent there is only its zero value and is let through. */
+const isZeroInGo = (e: FieldError): boolean =>
+  e.type === 'FieldValueRequired' && (e.field.startsWith('status') || mayBeZero.has(e.field));
+
 /**
  * All checks of an object that is about to be stored.
  * @throws {StatusError} 422 with every problem; 400 when a builtin kind's field has the wrong type
@@ -216,7 +223,7 @@ export function validate(
     throw badRequest(
       `${type.kind} in version "${version.version}" cannot be handled as a ${type.kind}: json: cannot unmarshal ${mistyped.field}: ${mistyped.message}`,
     );
-  errors.push(...schemaErrors);
+  errors.push(...schemaErrors.filter((e) => type.custom || !isZeroInGo(e)));
   // The strategy and the schema may find the same fault.
   for (const e of type.strategy.validate?.(stored, old?.stored) ?? [])
     if (!errors.some((have) => have.field === e.field)) errors.push(e);

@@ -159,7 +159,7 @@ function applyConflict(
 
 /** Stores what apply made of nothing; defaults are filled in and managedFields kept. */
 export function commitApplied(core: Core, target: Target, call: Call, created: KubeObject): KubeObject {
-  target.version.schema()?.applyDefaults(created);
+  if (target.type.custom) target.version.schema()?.applyDefaults(created);
   const { managedFields } = created.metadata;
   const { strategy } = target.type;
   const stored = strategy.fromVersion ? strategy.fromVersion(created, target.type.group) : created;
