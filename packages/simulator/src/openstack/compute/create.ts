@@ -48,6 +48,7 @@ export function createServers(cloud: Cloud, call: Call, auth: Auth): Answer {
   const given = body.server;
   if (!isObject(given)) throw schemaError('body', body, "'server' is a required property");
   if (given.name === undefined) throw schemaError('server', given, "'name' is a required property");
+  const name = checkName(given.name);
   if (given.flavorRef === undefined) throw schemaError('server', given, "'flavorRef' is a required property");
   if (minor >= 37 && given.networks === undefined)
     throw schemaError('server', given, "'networks' is a required property");
@@ -60,16 +61,15 @@ export function createServers(cloud: Cloud, call: Call, auth: Auth): Answer {
   );
   if (odd !== undefined)
     throw schemaError('server', given, `Additional properties are not allowed ('${odd}' was unexpected)`);
-  const name = checkName(given.name);
   const metadata = given.metadata === undefined ? {} : checkMetadata(given.metadata);
   const tags = checkTags(given.tags);
   checkUserData(given.user_data);
 
   const flavorRef = String(given.flavorRef).split('/').pop()!;
   const flavor = findFlavor(cloud, flavorRef, auth);
+  if (!flavor) throw new ApiError(400, `Flavor ${flavorRef} could not be found.`);
   const { disks, bootsFromVolume } = requestedDisks(cloud, given, auth);
   const imageId = resolveImage(cloud, given.imageRef, bootsFromVolume, auth, flavor);
-  if (!flavor) throw new ApiError(400, `Flavor ${flavorRef} could not be found.`);
   const zone = typeof given.availability_zone === 'string' ? given.availability_zone : null;
   if (zone !== null && cloud.compute.hosts.count('zone', zone.split(':')[0]!) === 0)
     throw new ApiError(400, 'The requested availability zone is not available');

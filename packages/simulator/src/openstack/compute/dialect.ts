@@ -62,7 +62,19 @@ export function show(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return JSON.stringify(value).replaceAll('"', "'");
+  return python(value);
+}
+
+function python(value: unknown): string {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `[${value.map(python).join(', ')}]`;
+  if (typeof value === 'object')
+    return `{${Object.entries(value)
+      .map(([k, v]) => `'${k}': ${python(v)}`)
+      .join(', ')}}`;
+  return String(value);
 }
 
 /** 400 unless it is a name of 1 to 255 characters without space at its ends. */

@@ -3,7 +3,7 @@ import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { checkName, microversion, schemaError, show } from './dialect.ts';
 import type { ServerGroup } from './state.ts';
 
-const policies = ['affinity', 'anti-affinity', 'soft-affinity', 'soft-anti-affinity'];
+const policies = ['anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity'];
 
 /** Server groups. */
 export function serveServerGroups(service: OpenStackService, cloud: Cloud): void {

@@ -143,7 +143,11 @@ function list(cloud: Cloud, call: Call, auth: Auth, detail: boolean): Answer {
 
 function pageSize(given: string | null): number {
   if (given === null) return 1000;
-  if (!/^\d+$/.test(given)) throw schemaError('limit', given, `'${given}' does not match '^[0-9]*$'`);
+  if (!/^\d+$/.test(given))
+    throw new ApiError(
+      400,
+      `Invalid input for query parameters limit. Value: ${given}. '${given}' does not match '^[0-9]*$'`,
+    );
   return Number(given) === 0 ? 1000 : Math.min(1000, Number(given));
 }
 

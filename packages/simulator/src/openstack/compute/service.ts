@@ -19,7 +19,12 @@ export function computeService(cloud: Cloud): OpenStackService {
     renderError: (_call, e) =>
       e.status === 401
         ? { status: 401, json: { error: { code: 401, title: 'Unauthorized', message: unauthorized(cloud).message } } }
-        : faultAnswer(e),
+        : e.type === 'HTTPNotFound'
+          ? {
+              status: 404,
+              json: { message: `${e.message}<br /><br />\n\n\n`, code: '404 Not Found', title: 'Not Found' },
+            }
+          : faultAnswer(e),
     prepare: (call) => {
       // Old clients put the project into the path, and v2 is v2.1 without microversions.
       call.path = call.path.replace(/^\/v2(\.1)?\/[0-9a-f]{32}(?=\/|$)/, '/v2.1').replace(/^\/v2(?=\/|$)/, '/v2.1');

@@ -26,7 +26,7 @@ export function subnetKind(cloud: Cloud): Kind<Subnet> {
       ...commonAttributes,
       network_id: { type: 'uuid', required: true, put: false },
       ip_version: { type: 'int', put: false },
-      cidr: { type: 'cidr', nullable: true, put: false },
+      cidr: { type: 'string', nullable: true, put: false },
       prefixlen: { type: 'int', put: false },
       subnetpool_id: { type: 'uuid', nullable: true, put: false },
       use_default_subnetpool: { type: 'bool', put: false },
@@ -50,7 +50,8 @@ export function subnetKind(cloud: Cloud): Kind<Subnet> {
         throw badRequest(`Invalid input for ip_version. Reason: '${String(a.ip_version)}' is not in [4, 6].`);
       if (typeof a.cidr !== 'string')
         throw badRequest('Bad subnets request: a subnetpool must be specified in the absence of a cidr.', 'BadRequest');
-      const cidr = parseCidr(a.cidr)!;
+      const cidr = parseCidr(a.cidr);
+      if (!cidr) throw invalidInput(`${a.cidr} is not in a CIDR format.`);
       if (cidr.version !== a.ip_version)
         throw invalidInput(
           `ip_version '${a.ip_version}' does not match cidr '${a.cidr}' ip_version '${cidr.version}'.`,

@@ -174,6 +174,8 @@ export function volumeService(cloud: Cloud): OpenStackService {
     const given = jsonBody(call).volume;
     if (!isObject(given))
       throw new ApiError(400, "Invalid input for field/attribute body. 'volume' is a required property");
+    if (given.size === 0)
+      throw new ApiError(400, 'Invalid input for field/attribute size. Value: 0. 0 is less than the minimum of 1');
     const text = (key: string) => (typeof given[key] === 'string' && given[key] !== '' ? (given[key] as string) : null);
     const source = text('source_volid');
     const from = source === null ? undefined : volumes.get(source);
@@ -347,7 +349,7 @@ export function volumeService(cloud: Cloud): OpenStackService {
     if (!v || v.projectId !== auth.projectId) throw new ApiError(404, `Volume ${given.volume_id} could not be found.`);
     if (
       v.status !== 'available' &&
-      !(v.status === 'in-use' && (minor(call) >= 66 || given.force === true || given.force === 'True'))
+      !(v.status === 'in-use' && (minor(call) >= 66 || String(given.force).toLowerCase() === 'true'))
     )
       throw new ApiError(
         400,
