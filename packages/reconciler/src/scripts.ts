@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 /** A Lua script, sent by its hash and in full only when Redis does not know it. */
-export function script(lua: string, keys: number): (redis: Redis, ...args: (string | number)[]) => Promise<unknown> {
+function script(lua: string, keys: number): (redis: Redis, ...args: (string | number)[]) => Promise<unknown> {
   const sha = createHash('sha1').update(lua).digest('hex');
   return async (redis, ...args) => {
     try {
