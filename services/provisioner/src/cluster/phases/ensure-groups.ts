@@ -18,25 +18,43 @@ export async function ensureSecurityGroups(pass: ClusterPass): Promise<void> {
   ]);
   const groups: Groups = { controlPlane: controlPlane.id, worker: worker.id };
   const wanted = wantedRules(groups);
-  const missing = [
-    ...missingRules(wanted.controlPlane, controlPlane.security_group_rules).map((r) => ruleBody(groups.controlPlane, r)),
-    ...missingRules(wanted.worker, worker.security_group_rules).map((r) => ruleBody(groups.worker, r)),
-  ];
-  if (missing.length > 0)
-    await region.cloud
-      .call(`make the security group rules of ${key}`, (c, o) => c.network.securityGroupRules.createMany(missing, o), signal)
-      .catch(async (e: unknown) => {
-        if (!isConflict(e)) throw e;
-        // One of them is there already, and all or none are made: one by one, then.
-        for (const rule of missing)
-          await region.cloud
-            .call(`make a security group rule of ${key}`, (c, o) => c.network.securityGroupRules.create(rule, o), signal)
-            .catch((one: unknown) => {
-              if (!isConflict(one)) throw one;
-            });
-      });
+  // Neutron takes many rules in one call, but only of one group.
+  await Promise.all([
+    ensureRules(
+      pass,
+      missingRules(wanted.controlPlane, controlPlane.security_group_rules).map((r) => ruleBody(groups.controlPlane, r)),
+    ),
+    ensureRules(
+      pass,
+      missingRules(wanted.worker, worker.security_group_rules).map((r) => ruleBody(groups.worker, r)),
+    ),
+  ]);
   memory.rulesComplete = true;
   found(pass, { securityGroups: groups });
+}
+
+/** Makes the rules that one group lacks. */
+async function ensureRules(
+  { region, key, signal }: ClusterPass,
+  missing: ReturnType<typeof ruleBody>[],
+): Promise<void> {
+  if (missing.length === 0) return;
+  await region.cloud
+    .call(
+      `make the security group rules of ${key}`,
+      (c, o) => c.network.securityGroupRules.createMany(missing, o),
+      signal,
+    )
+    .catch(async (e: unknown) => {
+      if (!isConflict(e)) throw e;
+      // One of them is there already, and all or none are made: one by one, then.
+      for (const rule of missing)
+        await region.cloud
+          .call(`make a security group rule of ${key}`, (c, o) => c.network.securityGroupRules.create(rule, o), signal)
+          .catch((one: unknown) => {
+            if (!isConflict(one)) throw one;
+          });
+    });
 }
 
 async function ensureSecurityGroup(
@@ -46,14 +64,22 @@ async function ensureSecurityGroup(
 ): Promise<SecurityGroup> {
   const { region, key, signal, ref, owner } = pass;
   if (id) {
-    const stored = await region.cloud.find(`look up a security group of ${key}`, (c, o) => c.network.securityGroups.get(id, o), signal);
+    const stored = await region.cloud.find(
+      `look up a security group of ${key}`,
+      (c, o) => c.network.securityGroups.get(id, o),
+      signal,
+    );
     if (stored) return stored;
   }
   const name = cloudName(ref, part);
   return await adoptOrCreate<SecurityGroup>(pass, {
     what: `security groups ${name}`,
     find: () =>
-      region.cloud.call(`look up the security groups of ${key}`, (c, o) => c.network.securityGroups.list({ name }, o).all(), signal),
+      region.cloud.call(
+        `look up the security groups of ${key}`,
+        (c, o) => c.network.securityGroups.list({ name }, o).all(),
+        signal,
+      ),
     create: () =>
       region.cloud.call(
         `make the security group ${name} of ${key}`,
@@ -86,7 +112,10 @@ export async function ensureServerGroups(pass: ClusterPass, pools: readonly Pool
     ...wanted.map(async (pool) => {
       const name = cloudName(ref, pool.name);
       const group: ServerGroup =
-        onlyOne(`server groups ${name}`, all.filter((g) => g.name === name)) ??
+        onlyOne(
+          `server groups ${name}`,
+          all.filter((g) => g.name === name),
+        ) ??
         (await region.cloud.call(
           `make the server group ${name} of ${key}`,
           (c, o) => c.compute.serverGroups.create({ name, policy: pool.serverGroupPolicy }, o),
