@@ -27,7 +27,11 @@ const deleteLoadBalancers: Step = async (pass) => {
   const { region, key, signal, ref, owner, memory } = pass;
   const name = cloudName(ref);
   const list = () =>
-    region.cloud.call(`look up the load balancers of ${key}`, (c, o) => c.loadBalancer.loadBalancers.list({ name }, o).all(), signal);
+    region.cloud.call(
+      `look up the load balancers of ${key}`,
+      (c, o) => c.loadBalancer.loadBalancers.list({ name }, o).all(),
+      signal,
+    );
   if (region.region.spec.apiEndpoint.type !== 'LoadBalancer' && !pass.infra.loadBalancerId) return;
   const left = (await list()).filter((lb) => isOwned(owner, lb) && lb.provisioning_status !== 'DELETED');
   if (left.length === 0) return;
@@ -47,26 +51,39 @@ const deleteFloatingIps: Step = async (pass) => {
   const list = async () => {
     const all = await region.cloud.call(
       `look up the floating IPs of ${key}`,
-      (c, o) => c.network.floatingIps.list({ description: `Shoto ${owner.installation} cluster ${owner.clusterUid}` }, o).all(),
+      (c, o) =>
+        c.network.floatingIps.list({ description: `Shoto ${owner.installation} cluster ${owner.clusterUid}` }, o).all(),
       signal,
     );
     return all.filter((ip) => isOwned(owner, ip) || ip.id === infra.floatingIp?.id);
   };
   const left = await list();
   for (const ip of left)
-    await region.cloud.remove(`delete the floating IP of ${key}`, (c, o) => c.network.floatingIps.delete(ip.id, o), signal);
+    await region.cloud.remove(
+      `delete the floating IP of ${key}`,
+      (c, o) => c.network.floatingIps.delete(ip.id, o),
+      signal,
+    );
   if (left.length > 0 && (await list()).length > 0) throw going(pass, 'the floating IP');
 };
 
 const deleteServerGroups: Step = async (pass) => {
   const { region, key, signal, ref } = pass;
   const list = async () => {
-    const all = await region.cloud.call(`look up the server groups of ${key}`, (c, o) => c.compute.serverGroups.list({}, o).all(), signal);
+    const all = await region.cloud.call(
+      `look up the server groups of ${key}`,
+      (c, o) => c.compute.serverGroups.list({}, o).all(),
+      signal,
+    );
     return all.filter((g) => g.name.startsWith(`${cloudName(ref)}-`));
   };
   const left = await list();
   for (const group of left)
-    await region.cloud.remove(`delete the server group ${group.name} of ${key}`, (c, o) => c.compute.serverGroups.delete(group.id, o), signal);
+    await region.cloud.remove(
+      `delete the server group ${group.name} of ${key}`,
+      (c, o) => c.compute.serverGroups.delete(group.id, o),
+      signal,
+    );
   if (left.length > 0 && (await list()).length > 0) throw going(pass, 'the server groups');
 };
 
@@ -74,9 +91,13 @@ async function deleteNetworking(pass: ClusterPass): Promise<void> {
   const { region, key, signal, ref, owner } = pass;
   const name = cloudName(ref);
   const networks = async () =>
-    (await region.cloud.call(`look up the network of ${key}`, (c, o) => c.network.networks.list({ name }, o).all(), signal)).filter((n) =>
-      isOwned(owner, n),
-    );
+    (
+      await region.cloud.call(
+        `look up the network of ${key}`,
+        (c, o) => c.network.networks.list({ name }, o).all(),
+        signal,
+      )
+    ).filter((n) => isOwned(owner, n));
   const found = await networks();
   for (const network of found) await deletePorts(pass, network.id);
   await deleteRouters(pass);
@@ -84,7 +105,11 @@ async function deleteNetworking(pass: ClusterPass): Promise<void> {
     await inUse(pass, network.id, async () => {
       for (const subnet of network.subnets)
         await region.cloud.remove(`delete the subnet of ${key}`, (c, o) => c.network.subnets.delete(subnet, o), signal);
-      await region.cloud.remove(`delete the network of ${key}`, (c, o) => c.network.networks.delete(network.id, o), signal);
+      await region.cloud.remove(
+        `delete the network of ${key}`,
+        (c, o) => c.network.networks.delete(network.id, o),
+        signal,
+      );
     });
   }
   if (found.length > 0 && (await networks()).length > 0) throw going(pass, 'the network');
@@ -95,12 +120,20 @@ async function deletePorts(pass: ClusterPass, networkId: string | undefined): Pr
   if (!networkId) return;
   const { region, key, signal, owner } = pass;
   const list = async () =>
-    (await region.cloud.call(`look up the ports of ${key}`, (c, o) => c.network.ports.list({ network_id: networkId }, o).all(), signal)).filter(
-      (p) => isOwned(owner, p) && !p.device_owner.startsWith('network:'),
-    );
+    (
+      await region.cloud.call(
+        `look up the ports of ${key}`,
+        (c, o) => c.network.ports.list({ network_id: networkId }, o).all(),
+        signal,
+      )
+    ).filter((p) => isOwned(owner, p) && !p.device_owner.startsWith('network:'));
   const left = await list();
   for (const port of left)
-    await region.cloud.remove(`delete the port ${port.name} of ${key}`, (c, o) => c.network.ports.delete(port.id, o), signal);
+    await region.cloud.remove(
+      `delete the port ${port.name} of ${key}`,
+      (c, o) => c.network.ports.delete(port.id, o),
+      signal,
+    );
   if (left.length > 0 && (await list()).length > 0) throw going(pass, 'ports');
 }
 
@@ -108,9 +141,13 @@ async function deleteRouters(pass: ClusterPass): Promise<void> {
   const { region, key, signal, ref, owner } = pass;
   const name = cloudName(ref);
   const list = async () =>
-    (await region.cloud.call(`look up the router of ${key}`, (c, o) => c.network.routers.list({ name }, o).all(), signal)).filter((r) =>
-      isOwned(owner, r),
-    );
+    (
+      await region.cloud.call(
+        `look up the router of ${key}`,
+        (c, o) => c.network.routers.list({ name }, o).all(),
+        signal,
+      )
+    ).filter((r) => isOwned(owner, r));
   const left = await list();
   for (const router of left) {
     const interfaces = await region.cloud.call(
@@ -120,7 +157,11 @@ async function deleteRouters(pass: ClusterPass): Promise<void> {
     );
     for (const port of interfaces.filter((p) => /^network:(ha_)?router_interface/.test(p.device_owner)))
       await region.cloud
-        .call(`take the subnet of ${key} off its router`, (c, o) => c.network.routers.removeInterface(router.id, { port_id: port.id }, o), signal)
+        .call(
+          `take the subnet of ${key} off its router`,
+          (c, o) => c.network.routers.removeInterface(router.id, { port_id: port.id }, o),
+          signal,
+        )
         .catch((e: unknown) => {
           if (!isNotFound(e)) throw e;
         });
@@ -135,7 +176,11 @@ const deleteSecurityGroups: Step = async (pass) => {
   const list = async () => {
     const all = await Promise.all(
       names.map((name) =>
-        region.cloud.call(`look up the security groups of ${key}`, (c, o) => c.network.securityGroups.list({ name }, o).all(), signal),
+        region.cloud.call(
+          `look up the security groups of ${key}`,
+          (c, o) => c.network.securityGroups.list({ name }, o).all(),
+          signal,
+        ),
       ),
     );
     return all.flat().filter((g) => isOwned(owner, g));
@@ -143,7 +188,11 @@ const deleteSecurityGroups: Step = async (pass) => {
   const left = await list();
   await together(
     ...left.map((g) =>
-      region.cloud.remove(`delete the security group ${g.name} of ${key}`, (c, o) => c.network.securityGroups.delete(g.id, o), signal),
+      region.cloud.remove(
+        `delete the security group ${g.name} of ${key}`,
+        (c, o) => c.network.securityGroups.delete(g.id, o),
+        signal,
+      ),
     ),
   );
   if (left.length > 0 && (await list()).length > 0) throw going(pass, 'the security groups');

@@ -41,7 +41,11 @@ async function ensureFloatingIp(pass: ClusterPass): Promise<void> {
   const ip = await adoptOrCreate(pass, {
     what: `floating IPs of ${key}`,
     find: () =>
-      region.cloud.call(`look up the floating IP of ${key}`, (c, o) => c.network.floatingIps.list({ description }, o).all(), signal),
+      region.cloud.call(
+        `look up the floating IP of ${key}`,
+        (c, o) => c.network.floatingIps.list({ description }, o).all(),
+        signal,
+      ),
     create: () =>
       region.cloud.call(
         `make the floating IP of ${key}`,
@@ -49,7 +53,11 @@ async function ensureFloatingIp(pass: ClusterPass): Promise<void> {
         signal,
       ),
     tag: (id) =>
-      region.cloud.call(`tag the floating IP of ${key}`, (c, o) => c.network.floatingIps.tags.replaceAll(id, clusterTags(owner), o), signal),
+      region.cloud.call(
+        `tag the floating IP of ${key}`,
+        (c, o) => c.network.floatingIps.tags.replaceAll(id, clusterTags(owner), o),
+        signal,
+      ),
   });
   const address = `${ip.floating_ip_address}:${API_PORT}`;
   // Machines use it too: it stays when the machine behind it is replaced.
@@ -68,9 +76,17 @@ async function bindFloatingIp(pass: ClusterPass): Promise<void> {
   const backends = backendsOf(pass.machines, d.memory);
   const first = backends[0];
   if (!first)
-    throw new WaitingError('MachinePending', `the floating IP of ${key} waits for a control-plane machine`, d.times.lookAgainMs);
+    throw new WaitingError(
+      'MachinePending',
+      `the floating IP of ${key} waits for a control-plane machine`,
+      d.times.lookAgainMs,
+    );
   if (memory.boundTo === undefined) {
-    const now = await region.cloud.call(`look up the floating IP of ${key}`, (c, o) => c.network.floatingIps.get(ip.id, o), signal);
+    const now = await region.cloud.call(
+      `look up the floating IP of ${key}`,
+      (c, o) => c.network.floatingIps.get(ip.id, o),
+      signal,
+    );
     if (now.port_id) memory.boundTo = now.port_id;
   }
   if (backends.some((b) => b.portId === memory.boundTo)) return;

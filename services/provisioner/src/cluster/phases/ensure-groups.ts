@@ -9,7 +9,7 @@ import { adoptOrCreate } from './ensure-network.ts';
 
 /** The two security groups of the Cluster with their rules. Rules that a person added stay. */
 export async function ensureSecurityGroups(pass: ClusterPass): Promise<void> {
-  const { infra, memory, region, key, signal } = pass;
+  const { infra, memory } = pass;
   const known = infra.securityGroups;
   if (known?.controlPlane && known.worker && memory.rulesComplete) return;
   const [controlPlane, worker] = await Promise.all([

@@ -28,9 +28,19 @@ export async function ensureLoadBalancer(pass: ClusterPass): Promise<LoadBalance
   if (infra.loadBalancerId && memory.loadBalancerComplete) return undefined;
   const id = infra.loadBalancerId;
   const stored = id
-    ? await region.cloud.find(`look up the load balancer of ${key}`, (c, o) => c.loadBalancer.loadBalancers.get(id, o), signal)
+    ? await region.cloud.find(
+        `look up the load balancer of ${key}`,
+        (c, o) => c.loadBalancer.loadBalancers.get(id, o),
+        signal,
+      )
     : undefined;
-  const lb = stored ?? (await adoptOrCreate<LoadBalancerInfo>(pass, { what: `load balancers of ${key}`, find: () => find(pass), create: () => create(pass) }));
+  const lb =
+    stored ??
+    (await adoptOrCreate<LoadBalancerInfo>(pass, {
+      what: `load balancers of ${key}`,
+      find: () => find(pass),
+      create: () => create(pass),
+    }));
   found(pass, { loadBalancerId: lb.id });
   return lb;
 }
@@ -48,15 +58,27 @@ export async function ensureLoadBalancerAddress(pass: ClusterPass, lb: LoadBalan
   const ip = await adoptOrCreate(pass, {
     what: `floating IPs of ${key}`,
     find: () =>
-      region.cloud.call(`look up the floating IP of ${key}`, (c, o) => c.network.floatingIps.list({ port_id: lb.vip_port_id }, o).all(), signal),
+      region.cloud.call(
+        `look up the floating IP of ${key}`,
+        (c, o) => c.network.floatingIps.list({ port_id: lb.vip_port_id }, o).all(),
+        signal,
+      ),
     create: () =>
       region.cloud.call(
         `make the floating IP of ${key}`,
-        (c, o) => c.network.floatingIps.create({ floating_network_id, port_id: lb.vip_port_id, description: ownedBy(owner) }, o),
+        (c, o) =>
+          c.network.floatingIps.create(
+            { floating_network_id, port_id: lb.vip_port_id, description: ownedBy(owner) },
+            o,
+          ),
         signal,
       ),
     tag: (id) =>
-      region.cloud.call(`tag the floating IP of ${key}`, (c, o) => c.network.floatingIps.tags.replaceAll(id, clusterTags(owner), o), signal),
+      region.cloud.call(
+        `tag the floating IP of ${key}`,
+        (c, o) => c.network.floatingIps.tags.replaceAll(id, clusterTags(owner), o),
+        signal,
+      ),
   });
   found(pass, {
     floatingIp: { id: ip.id, address: ip.floating_ip_address },
@@ -72,7 +94,12 @@ export async function ensureLoadBalancerAddress(pass: ClusterPass, lb: LoadBalan
 export async function ensureLoadBalancerParts(pass: ClusterPass, lb: LoadBalancerInfo | undefined): Promise<void> {
   const { memory, region, key, signal } = pass;
   if (!lb) return;
-  const wait = () => new WaitingError('LoadBalancerPending', `the cloud is making the load balancer of ${key}`, pendingPause(memory.looks++));
+  const wait = () =>
+    new WaitingError(
+      'LoadBalancerPending',
+      `the cloud is making the load balancer of ${key}`,
+      pendingPause(memory.looks++),
+    );
   if (lb.provisioning_status.startsWith('PENDING')) throw wait();
   if (lb.provisioning_status !== 'ACTIVE')
     throw new RetryableError(
@@ -95,7 +122,11 @@ export async function ensureLoadBalancerParts(pass: ClusterPass, lb: LoadBalance
   const pool = await lbs.call(`look up the pool of ${key}`, (c, o) => c.loadBalancer.pools.get(poolId, o), signal);
   if (!pool.healthmonitor_id) {
     const body = { ...MONITOR, pool_id: poolId, name: lb.name };
-    await lbs.call(`make the health monitor of ${key}`, (c, o) => c.loadBalancer.healthMonitors.create(body, o), signal);
+    await lbs.call(
+      `make the health monitor of ${key}`,
+      (c, o) => c.loadBalancer.healthMonitors.create(body, o),
+      signal,
+    );
     throw wait();
   }
   memory.loadBalancerComplete = true;
@@ -112,7 +143,11 @@ export async function ensureMembers(pass: ClusterPass): Promise<void> {
   const addresses = new Set(wanted.map((b) => b.address));
   memory.members ??= new Set(
     (
-      await region.cloud.call(`look up the members of ${key}`, (c, o) => c.loadBalancer.members.list(poolId, {}, o).all(), signal)
+      await region.cloud.call(
+        `look up the members of ${key}`,
+        (c, o) => c.loadBalancer.members.list(poolId, {}, o).all(),
+        signal,
+      )
     ).map((m) => m.address),
   );
   if (addresses.symmetricDifference(memory.members).size === 0) return;
@@ -148,12 +183,18 @@ async function create(pass: ClusterPass): Promise<LoadBalancerInfo> {
   const name = cloudName(ref);
   const bare = { name, description: ownedBy(owner), vip_subnet_id: infra.subnetId as string, tags: clusterTags(owner) };
   const backends = backendsOf(pass.machines, d.memory);
-  const members = backends.map((b) => ({ name: b.machine.metadata.name, address: b.address, protocol_port: API_PORT, subnet_id: bare.vip_subnet_id }));
+  const members = backends.map((b) => ({
+    name: b.machine.metadata.name,
+    address: b.address,
+    protocol_port: API_PORT,
+    subnet_id: bare.vip_subnet_id,
+  }));
   const pool: PoolTree = { ...POOL, name, healthmonitor: { ...MONITOR, name }, members };
   const make = (listeners?: object[]) =>
     region.cloud.call(
       `make the load balancer of ${key}`,
-      (c, o) => c.loadBalancer.loadBalancers.create({ ...bare, ...(listeners ? { listeners: listeners as never } : {}) }, o),
+      (c, o) =>
+        c.loadBalancer.loadBalancers.create({ ...bare, ...(listeners ? { listeners: listeners as never } : {}) }, o),
       signal,
     );
   try {

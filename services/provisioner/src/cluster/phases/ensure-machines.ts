@@ -1,8 +1,8 @@
 import { API_VERSION, FINALIZERS, LABELS, type Machine, MachineKind, resourceOf } from '@shoto/api';
 import { KubeError, keyOf } from '@shoto/kube';
+import type { ClusterPass } from '../pass.ts';
 import type { Birth, Plan } from '../plan-machines.ts';
 import { CONTROL_PLANE } from '../plan-machines.ts';
-import type { ClusterPass } from '../pass.ts';
 import type { PoolIds } from './resolve-references.ts';
 
 export const MACHINES = resourceOf(MachineKind);

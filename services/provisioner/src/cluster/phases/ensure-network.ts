@@ -53,14 +53,20 @@ async function ensureOwnNetwork(pass: ClusterPass): Promise<void> {
   const name = cloudName(ref);
   const network = await adoptOrCreate<Network>(pass, {
     what: `networks of ${key}`,
-    find: () => region.cloud.call(`look up the network of ${key}`, (c, o) => c.network.networks.list({ name }, o).all(), signal),
+    find: () =>
+      region.cloud.call(`look up the network of ${key}`, (c, o) => c.network.networks.list({ name }, o).all(), signal),
     create: () =>
       region.cloud.call(
         `make the network of ${key}`,
         (c, o) => c.network.networks.create({ name, description: ownedBy(owner) }, o),
         signal,
       ),
-    tag: (id) => region.cloud.call(`tag the network of ${key}`, (c, o) => c.network.networks.tags.replaceAll(id, clusterTags(owner), o), signal),
+    tag: (id) =>
+      region.cloud.call(
+        `tag the network of ${key}`,
+        (c, o) => c.network.networks.tags.replaceAll(id, clusterTags(owner), o),
+        signal,
+      ),
   });
   found(pass, { networkId: network.id });
 }
@@ -96,7 +102,12 @@ async function ensureSubnet(pass: ClusterPass): Promise<void> {
           ),
         signal,
       ),
-    tag: (id) => region.cloud.call(`tag the subnet of ${key}`, (c, o) => c.network.subnets.tags.replaceAll(id, clusterTags(owner), o), signal),
+    tag: (id) =>
+      region.cloud.call(
+        `tag the subnet of ${key}`,
+        (c, o) => c.network.subnets.tags.replaceAll(id, clusterTags(owner), o),
+        signal,
+      ),
   });
   found(pass, { subnetId: subnet.id });
 }
@@ -108,7 +119,8 @@ async function ensureRouter(pass: ClusterPass): Promise<void> {
   const external = await region.references.externalNetwork(region.region.spec.externalNetwork);
   const router = await adoptOrCreate<Router>(pass, {
     what: `routers of ${key}`,
-    find: () => region.cloud.call(`look up the router of ${key}`, (c, o) => c.network.routers.list({ name }, o).all(), signal),
+    find: () =>
+      region.cloud.call(`look up the router of ${key}`, (c, o) => c.network.routers.list({ name }, o).all(), signal),
     create: () =>
       region.cloud.call(
         `make the router of ${key}`,
@@ -119,7 +131,12 @@ async function ensureRouter(pass: ClusterPass): Promise<void> {
           ),
         signal,
       ),
-    tag: (id) => region.cloud.call(`tag the router of ${key}`, (c, o) => c.network.routers.tags.replaceAll(id, clusterTags(owner), o), signal),
+    tag: (id) =>
+      region.cloud.call(
+        `tag the router of ${key}`,
+        (c, o) => c.network.routers.tags.replaceAll(id, clusterTags(owner), o),
+        signal,
+      ),
   });
   found(pass, { routerId: router.id });
 }
@@ -143,7 +160,11 @@ export interface Adoption<T> {
 export async function adoptOrCreate<
   T extends { id: string; tags?: readonly string[] | null; description?: string | null },
 >(pass: ClusterPass, a: Adoption<T>): Promise<T> {
-  const ours = async () => onlyOne(a.what, (await a.find()).filter((t) => isOwned(pass.owner, t)));
+  const ours = async () =>
+    onlyOne(
+      a.what,
+      (await a.find()).filter((t) => isOwned(pass.owner, t)),
+    );
   let thing = await ours();
   if (!thing) {
     try {
@@ -152,7 +173,8 @@ export async function adoptOrCreate<
       // The answer may have been lost after the deed; or it was done by the call before.
       if (!mayHaveHappened(e) && !isConflict(e)) throw e;
       thing = await ours();
-      if (!thing) throw e instanceof RetryableError ? e : new RetryableError('CloudConflict', (e as Error).message, { cause: e });
+      if (!thing)
+        throw e instanceof RetryableError ? e : new RetryableError('CloudConflict', (e as Error).message, { cause: e });
     }
   }
   const wanted = clusterTags(pass.owner);

@@ -1,8 +1,8 @@
 import type { KubernetesRelease } from '@shoto/api';
 import { TerminalError } from '@shoto/reconciler';
 import type { Deps } from '../../deps.ts';
-import { CONTROL_PLANE, type Pool } from '../plan-machines.ts';
 import type { ClusterPass } from '../pass.ts';
+import { CONTROL_PLANE, type Pool } from '../plan-machines.ts';
 
 /** IDs that the machines of a pool are made from. */
 export interface PoolIds {
@@ -28,7 +28,8 @@ export async function resolveReferences(pass: ClusterPass, pools: readonly Pool[
   const ids = new Map<string, PoolIds>();
   await Promise.all(
     pools.map(async (pool) => {
-      const releaseField = pool.name !== CONTROL_PLANE && pool.release !== cluster.spec.release ? `${pool.path}.release` : 'spec.release';
+      const releaseField =
+        pool.name !== CONTROL_PLANE && pool.release !== cluster.spec.release ? `${pool.path}.release` : 'spec.release';
       const image = imageOf(d, releaseField, pool.release, cluster.spec.region);
       const offered = region.region.spec.flavors;
       if (offered.length > 0 && !offered.includes(pool.flavor))
