@@ -3,6 +3,8 @@ import { connectionFromKubeconfig, KubeClient, NAMESPACES } from '@shoto/kube';
 import { Engine } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
 import { configSchema } from './config.ts';
+import { TIMES } from './deps.ts';
+import { POLL_TIMES } from './region/server-poller.ts';
 import { startSweeper } from './sweeper.ts';
 import { userDataClient } from './user-data.ts';
 import { wire } from './wire.ts';
@@ -19,6 +21,7 @@ await runService({
     });
     onShutdown(() => kube.close());
     const engine = new Engine({ redis: { url: config.SHOTO_REDIS_URL }, service: NAME, log, metrics });
+    let provisioner: ReturnType<typeof wire> | undefined;
     const ops = await startOpsServer({
       ...config.SHOTO_OPS_ADDRESS,
       metrics,
@@ -30,7 +33,6 @@ await runService({
       ],
     });
     onShutdown(() => ops.close());
-    let provisioner: ReturnType<typeof wire> | undefined;
 
     const installation = config.SHOTO_INSTALLATION || (await installationOf(kube, log, signal));
     if (!installation) return; // stopped while waiting
@@ -50,7 +52,8 @@ await runService({
       userData,
       installation,
       concurrency: config.SHOTO_CONCURRENCY,
-      pollIdleMs: config.SHOTO_POLL_IDLE_MS,
+      times: TIMES,
+      pollTimes: { ...POLL_TIMES, idleMs: config.SHOTO_POLL_IDLE_MS },
       clock: systemClock,
       log,
     });

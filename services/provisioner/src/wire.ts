@@ -13,7 +13,7 @@ import { type KubeClient, keyOf, Reflector, SECRETS } from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type ReconcileError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
 import { reconcileCluster } from './cluster/reconcile.ts';
-import { clusterKeyOf, type Deps, TIMES } from './deps.ts';
+import { clusterKeyOf, type Deps, type Times } from './deps.ts';
 import {
   clusterChanged,
   clusterNeedsWork,
@@ -28,7 +28,7 @@ import { reconcileMachine } from './machine/reconcile.ts';
 import { Memory } from './memory.ts';
 import type { CredentialsSecret } from './region/open-cloud.ts';
 import { Regions } from './region/regions.ts';
-import { POLL_TIMES } from './region/server-poller.ts';
+import type { PollTimes } from './region/server-poller.ts';
 import type { UserDataClient } from './user-data.ts';
 import { View } from './view.ts';
 
@@ -39,7 +39,8 @@ export interface WireOptions {
   userData: UserDataClient;
   installation: string;
   concurrency: number;
-  pollIdleMs: number;
+  times: Times;
+  pollTimes: Omit<PollTimes, 'activeMs'>;
   clock: Clock;
   log: Logger;
 }
@@ -67,7 +68,7 @@ export function wire(o: WireOptions): Provisioner {
     clock,
     log,
     installation: o.installation,
-    pollTimes: { ...POLL_TIMES, idleMs: o.pollIdleMs },
+    pollTimes: o.pollTimes,
     owns: (name) => engine.owns(name),
     onReady: (name) => wakeRegion(name),
     onServer: (_region, server) => {
@@ -147,7 +148,7 @@ export function wire(o: WireOptions): Provisioner {
 
   const clusterView = new View<Cluster>(clusters, clock);
   const machineView = new View<Machine>(machines, clock);
-  const gather = new Gather(clock, TIMES.gatherMs, (key) => wakeCluster(key));
+  const gather = new Gather(clock, o.times.gatherMs, (key) => wakeCluster(key));
 
   const deps: Deps = {
     kube,
@@ -163,7 +164,7 @@ export function wire(o: WireOptions): Provisioner {
     clock,
     log,
     installation: o.installation,
-    times: TIMES,
+    times: o.times,
   };
 
   // Clusters that name no Region share one queue, so that a typing error makes no queue of its own.
@@ -238,9 +239,12 @@ export function wire(o: WireOptions): Provisioner {
     clusters,
     machines,
     async start() {
+      // No pass begins before all caches are full: one that misses the Machines of a Cluster would make them again, and one that
+      // misses a Machine's Cluster would take it for gone.
+      for (const r of [clusters, machines, releases]) r.start();
+      await Promise.all([clusters.synced, machines.synced, releases.synced]);
       regionReflector.start();
-      releases.start();
-      await Promise.all([regionReflector.synced, releases.synced]);
+      await regionReflector.synced;
       await machineFeeder.start(machines);
       await clusterFeeder.start(clusters);
     },
