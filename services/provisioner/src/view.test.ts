@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { View } from './view.ts';
 
 interface Thing {
-  metadata: { name: string; resourceVersion: string };
+  metadata: { name: string; resourceVersion: string; uid?: string; deletionTimestamp?: string; finalizers?: string[] };
   owner: string;
 }
 const thing = (name: string, resourceVersion: string, owner = 'web'): Thing => ({ metadata: { name, resourceVersion }, owner });
@@ -45,5 +45,21 @@ it('forgets what is gone, and what the cache never showed', async () => {
   expect(view.get('a')).toBeUndefined();
   view.wrote(thing('b', '2'));
   await clock.advance(60_000);
+  expect(ofWeb()).toEqual([]);
+});
+
+it('does not bring back what went before the answer to our write came', () => {
+  const { view, ofWeb } = scenario();
+  view.forget('a', 'u1');
+  view.wrote({ metadata: { name: 'a', resourceVersion: '5', uid: 'u1' }, owner: 'web' });
+  expect(ofWeb()).toEqual([]);
+});
+
+it('takes an object without its last finalizer for gone', () => {
+  const { view, ofWeb } = scenario();
+  const metadata = { name: 'a', resourceVersion: '5', uid: 'u1', deletionTimestamp: '2026-01-01T00:00:00Z' };
+  view.wrote({ metadata: { ...metadata, finalizers: ['x'] }, owner: 'web' });
+  expect(ofWeb()).toHaveLength(1);
+  view.wrote({ metadata, owner: 'web' });
   expect(ofWeb()).toEqual([]);
 });

@@ -20,6 +20,8 @@ export class View<T extends HasMeta> {
   readonly #cache: Cache<T>;
   readonly #clock: Clock;
   readonly #written = new Map<string, { object: T; at: number }>();
+  /** UIDs of what is gone, with when: the answer to a write may come after the news that its object went. */
+  readonly #gone = new Map<string, number>();
 
   constructor(cache: Cache<T>, clock: Clock) {
     this.#cache = cache;
@@ -50,12 +52,25 @@ export class View<T extends HasMeta> {
 
   /** Remembers what a write of ours gave. */
   wrote(object: T): void {
+    const { uid, deletionTimestamp, finalizers } = object.metadata;
+    if (uid && this.#gone.has(uid)) return;
+    // The answer to taking off the last finalizer is the object as it was; there is none any more.
+    if (deletionTimestamp && !finalizers?.length) {
+      this.forget(keyOf(object), uid);
+      return;
+    }
     this.#written.set(keyOf(object), { object, at: this.#clock.now() });
   }
 
   /** The object is gone. */
-  forget(key: string): void {
+  forget(key: string, uid?: string): void {
     this.#written.delete(key);
+    const now = this.#clock.now();
+    for (const [old, at] of this.#gone) {
+      if (now - at <= KEPT_MS) break; // in order of time
+      this.#gone.delete(old);
+    }
+    if (uid) this.#gone.set(uid, now);
   }
 
   #newest(key: string, cached: T | undefined): T | undefined {

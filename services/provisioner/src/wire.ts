@@ -90,7 +90,7 @@ export function wire(o: WireOptions): Provisioner {
     onError: onError('clusters'),
     onChange: (key, now, before) => {
       if (!now) {
-        clusterView.forget(key);
+        clusterView.forget(key, before?.metadata.uid);
         if (before?.metadata.uid) memory.forgetCluster(before.metadata.uid);
       } else if (pkiCameUp(now, before)) wakeMachinesOf(now);
       clusterFeeder.onChange(key, now, before);
@@ -110,7 +110,7 @@ export function wire(o: WireOptions): Provisioner {
     indexes: { cluster: clusterKeyOf },
     onChange: (key, now, before) => {
       if (!now) {
-        machineView.forget(key);
+        machineView.forget(key, before?.metadata.uid);
         if (before?.metadata.uid) memory.forgetMachine(before.metadata.uid);
       }
       machineFeeder.onChange(key, now, before);

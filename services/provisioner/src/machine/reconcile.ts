@@ -56,7 +56,7 @@ async function runDeletion(pass: MachinePass): Promise<Outcome> {
   await deleteServer(pass);
   const left = await d.kube.removeFinalizer<Machine>(MACHINES, machine, FINALIZERS.server, { signal });
   if (left) d.machines.wrote(left);
-  else d.machines.forget(key);
+  else d.machines.forget(key, uid);
   d.memory.forgetMachine(uid);
 }
 
