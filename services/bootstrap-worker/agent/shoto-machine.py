@@ -390,7 +390,7 @@ def work():
         except Refused as e:
             say("refused:", e)
             failures += 1
-            code, pause = 2, 60
+            code, pause = 2, min(5 * 2 ** min(failures, 6), 120)  # a refusal may be a server that is late to know us
         except (StepFailed, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
             say("failed:", e)
             failures += 1

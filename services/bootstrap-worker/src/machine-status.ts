@@ -7,7 +7,7 @@ import { type Freshest, type Kube, MACHINES } from './world.ts';
 const TRIES = 5;
 
 /** What a Machine without any status has in this service's map. */
-export const bootstrapOf = (m: Machine): Bootstrap => m.status?.bootstrap ?? { revision: 0 };
+const bootstrapOf = (m: Machine): Bootstrap => m.status?.bootstrap ?? { revision: 0 };
 
 /**
  * Changes this service's map of a Machine by compare-and-swap. When another replica was first, the Machine is read live and the change is

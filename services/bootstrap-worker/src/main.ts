@@ -218,7 +218,12 @@ export async function main(ctx: ServiceContext): Promise<void> {
     ...config.SHOTO_BOOTSTRAP_ADDRESS,
     own: { certificate: internalCertificate ?? '', key: internalKey ?? '' },
     ca: internalCa ?? '',
-    machine: async (key) => machines.get(key) ?? kube.get<Machine>(MACHINES, refOf(key)),
+    machine: async (key) => {
+      const known = machines.get(key);
+      if (known) return known;
+      const live = await kube.get<Machine>(MACHINES, refOf(key));
+      return live && machines.note(live); // it may check in before the watch tells of it
+    },
     cluster: async (key) => clusters.get(key) ?? kube.get<Cluster>(CLUSTERS, refOf(key)),
     region: (name) => regions.get(name),
     hasPki: async (uid) => (await pki.get(uid)) !== undefined,

@@ -1,4 +1,4 @@
-import { type Cluster, FINALIZERS, type Machine, timestamp, withCondition } from '@shoto/api';
+import { type Cluster, FINALIZERS, findCondition, type Machine, timestamp, withCondition } from '@shoto/api';
 import { KubeError, refOf } from '@shoto/kube';
 import { type Outcome, type RunContext, WaitingError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
@@ -116,11 +116,13 @@ async function state(
   change: Partial<ControlPlane> = {},
 ): Promise<Cluster> {
   const before = controlPlaneOf(cluster);
-  const conditions = said.reduce((list, c) => withCondition(list, c, d.clock.now()), before.conditions ?? []);
-  const isNew =
-    JSON.stringify(conditions) !== JSON.stringify(before.conditions ?? []) ||
-    Object.entries(change).some(([k, v]) => before[k as keyof ControlPlane] !== v);
+  const news = said.filter((c) => {
+    const stated = findCondition(before.conditions, c.type);
+    return stated?.status !== c.status || stated.reason !== c.reason || stated.message !== c.message;
+  });
+  const isNew = news.length > 0 || Object.entries(change).some(([k, v]) => before[k as keyof ControlPlane] !== v);
   if (!isNew) return cluster;
+  const conditions = news.reduce((list, c) => withCondition(list, c, d.clock.now()), before.conditions ?? []);
   return d.world.clusters.note(
     await d.kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', { ...before, ...change, conditions }),
   );

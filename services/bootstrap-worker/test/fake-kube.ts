@@ -6,6 +6,14 @@ type Watcher = (now: Stored | undefined, before: Stored | undefined) => void;
 
 const refKey = (ref: ObjectRef): string => (ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name);
 
+/** A copy with its keys in the order in which an API server answers them, which is not that of whoever wrote them. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
+}
+
 /** JSON merge patch, RFC 7386. */
 function mergeInto(base: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
@@ -37,7 +45,7 @@ export class FakeKube implements Kube {
   put<T extends HasMeta>(type: ResourceType, object: T): T {
     const key = keyOf(object);
     const before = this.#of(type).get(key);
-    const stored = structuredClone(object) as unknown as Stored;
+    const stored = sorted(object) as Stored;
     stored.metadata.uid ??= `uid-of-${key}`;
     stored.metadata.resourceVersion = String(++this.#version).padStart(10, '0');
     this.#of(type).set(key, stored);

@@ -19,7 +19,7 @@ import { claimedMachine, isTicketOf } from './ticket.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** How long a request may wait for something to change before the machine is told to ask again. */
-export const LONG_POLL_MS = 20_000;
+const LONG_POLL_MS = 20_000;
 const TRIES = 6;
 
 /** What the check-in needs of the rest. */
@@ -130,7 +130,8 @@ export class CheckIns {
   #machineOf(ticket: string): Machine {
     const uid = claimedMachine(ticket);
     if (uid === undefined) throw new Refusal('TicketInvalid', 'this is no ticket');
-    const machine = this.#d.world.machines.byIndex('uid', uid)[0];
+    const { machines } = this.#d.world;
+    const machine = machines.byIndex('uid', uid)[0] ?? machines.noted().find((m) => m.metadata.uid === uid);
     if (!machine) throw new Refusal('MachineUnknown', 'there is no machine of that ticket, or not any more');
     if (!isTicketOf(this.#d.ticketKey, ticket, uid, machine.spec.cluster.uid)) {
       throw new Refusal('TicketInvalid', 'this is no ticket of ours');

@@ -14,7 +14,7 @@ export interface ClusterPki {
 }
 
 /** Name of the Secret, in the system namespace. */
-export const pkiSecretName = (clusterUid: string): string => `${clusterUid}-pki`;
+const pkiSecretName = (clusterUid: string): string => `${clusterUid}-pki`;
 
 const CAS = [
   ['ca', 'ca', 'kubernetes'],

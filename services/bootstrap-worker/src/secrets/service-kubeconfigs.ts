@@ -7,7 +7,7 @@ import type { ClusterPki } from './cluster-pki.ts';
 import { createOnce, encode, type Secret } from './secret.ts';
 
 /** Services that enter workload clusters, each with an identity of its own. */
-export const ENTERING_SERVICES = ['addon-manager', 'self-healing'] as const;
+const ENTERING_SERVICES = ['addon-manager', 'self-healing'] as const;
 /** One of the services that enter workload clusters. */
 export type EnteringService = (typeof ENTERING_SERVICES)[number];
 

@@ -6,13 +6,13 @@ import { type Kube, uidOf } from '../world.ts';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 /** How long a machine may take from being told to join until its kubelet has its own certificate. */
-export const BOOTSTRAP_TOKEN_SECONDS = 15 * 60;
+const BOOTSTRAP_TOKEN_SECONDS = 15 * 60;
 
 const randomText = (length: number): string =>
   Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 
 /** Six characters that stand for a Machine, the same each time, so that asking twice leaves one token. */
-export function tokenIdOf(machineUid: string): string {
+function tokenIdOf(machineUid: string): string {
   const hash = createHash('sha256').update(`bootstrap-token ${machineUid}`).digest();
   return Array.from(hash.subarray(0, 6), (b) => ALPHABET[b % ALPHABET.length]).join('');
 }

@@ -18,7 +18,7 @@ export interface DrainState {
 }
 
 /** Whether a pod has to go before its node may: not one that belongs to the node itself, nor one that has ended. */
-export function mustGo(pod: Pod): boolean {
+function mustGo(pod: Pod): boolean {
   const { annotations, ownerReferences } = pod.metadata;
   const isMirror = annotations?.['kubernetes.io/config.mirror'] !== undefined;
   const isDaemon = ownerReferences?.some((o) => o.kind === 'DaemonSet' && o.controller) ?? false;

@@ -89,7 +89,7 @@ const binding = (name: string, role: string, group: string): [ResourceType, Bind
 ];
 
 /** Roles and bindings that every workload cluster gets. */
-export function roleObjects(): [ResourceType, Role | Binding][] {
+function roleObjects(): [ResourceType, Role | Binding][] {
   const services = Object.entries(RULES) as [EnteringService, PolicyRule[]][];
   return [
     ...services.map(([s, rules]): [ResourceType, Role] => [
