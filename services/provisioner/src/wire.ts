@@ -39,6 +39,8 @@ export interface WireOptions {
   userData: UserDataClient;
   installation: string;
   concurrency: number;
+  /** Longest time of one call to a cloud, in milliseconds; default 10 000. */
+  callTimeoutMs?: number;
   times: Times;
   pollTimes: Omit<PollTimes, 'activeMs'>;
   clock: Clock;
@@ -69,6 +71,7 @@ export function wire(o: WireOptions): Provisioner {
     log,
     installation: o.installation,
     pollTimes: o.pollTimes,
+    ...(o.callTimeoutMs === undefined ? {} : { callTimeoutMs: o.callTimeoutMs }),
     owns: (name) => engine.owns(name),
     onReady: (name) => wakeRegion(name),
     onServer: (_region, server) => {

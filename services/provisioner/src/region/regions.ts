@@ -3,7 +3,7 @@ import { isNewer, KubeError, type KubeClient, SECRETS } from '@shoto/kube';
 import { backoffMs, type ReconcileError, TerminalError, toReconcileError, WaitingError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
 import type { OpenStack } from 'openstack-client-ts';
-import { RegionCloud } from '../cloud/region-cloud.ts';
+import { CALL_TIMEOUT_MS, RegionCloud } from '../cloud/region-cloud.ts';
 import { CONDITIONS, good, isStated, ofError, stated } from '../conditions.ts';
 import { DeletionCap } from './deletion-cap.ts';
 import { type CredentialsSecret, cloudConfigOf, openCloud } from './open-cloud.ts';
@@ -41,6 +41,8 @@ export interface RegionsOptions {
   log: Logger;
   installation: string;
   pollTimes: Omit<PollTimes, 'activeMs'>;
+  /** Longest time of one call to a cloud, in milliseconds; default 10 000. */
+  callTimeoutMs?: number;
   /** Whether this replica states the Region's condition. */
   owns: (name: string) => boolean;
   /** The region works now, and did not before: whatever waits for it may go on. */
@@ -209,6 +211,7 @@ export class Regions {
       client,
       rateLimit: region.spec.rateLimit,
       clock,
+      timeoutMs: this.#o.callTimeoutMs ?? CALL_TIMEOUT_MS,
       onUnauthorized: () => {
         const entry = this.#entries.get(name);
         if (entry?.running?.client === client && !entry.problem) this.refresh(name);

@@ -132,6 +132,7 @@ export async function startWorld(
         userData: bootstrap,
         installation: 'test-installation',
         concurrency: 10,
+        callTimeoutMs: 700,
         times: { ...QUICK, ...o.times },
         pollTimes: { eagerMs: 20, idleMs: 100, overlapMs: 120_000, fullMs: 1_800_000 },
         clock: systemClock,
