@@ -228,6 +228,7 @@ export async function main(ctx: ServiceContext): Promise<void> {
     region: (name) => regions.get(name),
     hasPki: async (uid) => (await pki.get(uid)) !== undefined,
     kubeconfigs: new Kubeconfigs({ pki, clock, log, metrics }),
+    steps: (uid) => checkIns.stepsOf(machines.byIndex('cluster', uid)),
     ticketKey: installation.ticketKey,
     checkInCa: installation.checkInCa.certificate,
     log,

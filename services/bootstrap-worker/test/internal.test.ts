@@ -42,6 +42,7 @@ beforeAll(async () => {
     cluster: async (key) => s.world.clusters.get(key),
     region: () => aRegion('https://172.24.4.1:9443'),
     hasPki: async (uid) => (await s.pki.get(uid)) !== undefined,
+    steps: (uid) => s.checkIns.stepsOf(s.world.machines.byIndex('cluster', uid)),
     kubeconfigs: new Kubeconfigs({ pki: s.pki, clock: systemClock, log: s.log, metrics: s.metrics }),
     ticketKey: s.ticketKey,
     checkInCa: ca.certificate,
@@ -130,6 +131,20 @@ describe('a kubeconfig for a person', () => {
   it('is made for cluster-api only', async () => {
     expect((await kubeconfig({ user: 'jane' }, undefined, 'provisioner')).status).toBe(403);
   });
+});
+
+it('what machines do right now is told to cluster-api, before any of it is stored', async () => {
+  const steps = (from: string) => call('GET', '/internal/v1/clusters/tenant-a/web/steps', from);
+  expect((await steps('cluster-api')).body).toEqual({ machines: [] });
+  const keyHash = 'a'.repeat(64);
+  s.kube.put(MACHINES, aMachine(ready, { bootstrap: { keyHash } }));
+  await s.checkIns.step({ step: 'kubeadm-init', state: 'running', startedAt: '2026-01-01T00:00:01Z' }, keyHash);
+  expect((await steps('cluster-api')).body).toEqual({
+    machines: [
+      { machine: 'web-cp-1', steps: [{ name: 'kubeadm-init', state: 'running', startedAt: '2026-01-01T00:00:01Z' }] },
+    ],
+  });
+  expect((await steps('provisioner')).status).toBe(403);
 });
 
 describe("the installation's own secrets", () => {

@@ -108,9 +108,12 @@ export class CheckIns {
     }
   }
 
-  /** Steps of a Machine that this process knows of and that are not stored; for the live view. */
-  steps(machineUid: string): NonNullable<Bootstrap['steps']> {
-    return [...(this.#steps.get(machineUid)?.values() ?? [])];
+  /** What machines do right now, as this replica was told: the live view, since only long and failed steps are stored. */
+  stepsOf(machines: readonly Machine[]): { machine: string; steps: NonNullable<Bootstrap['steps']> }[] {
+    return machines.flatMap((m) => {
+      const steps = this.#steps.get(uidOf(m));
+      return steps ? [{ machine: m.metadata.name, steps: [...steps.values()] }] : [];
+    });
   }
 
   /** Forgets a Machine that is gone. */

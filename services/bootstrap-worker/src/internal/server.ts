@@ -12,7 +12,14 @@ import { uidOf } from '../world.ts';
 import { KubeconfigRequest, type Kubeconfigs } from './kubeconfigs.ts';
 
 const MAX_BODY = 64 * 1024;
-const PATH = /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig)$/;
+const PATH =
+  /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig|steps)$/;
+
+/** Steps of a Machine that installs: those that are not stored too. */
+export interface MachineSteps {
+  machine: string;
+  steps: { name: string; state: 'running' | 'done' | 'failed'; startedAt: string; seconds?: number | undefined }[];
+}
 
 /** What other services ask this one for. */
 export interface InternalDeps {
@@ -22,6 +29,8 @@ export interface InternalDeps {
   region: (name: string) => Region | undefined;
   hasPki: (clusterUid: string) => Promise<boolean>;
   kubeconfigs: Pick<Kubeconfigs, 'make'>;
+  /** What the machines of a cluster do right now, as this replica was told. */
+  steps: (clusterUid: string) => MachineSteps[];
   ticketKey: Buffer;
   /** PEM of the CA of the check-in server. */
   checkInCa: string;
@@ -68,7 +77,7 @@ async function clusterKubeconfig(d: InternalDeps, key: string, body: unknown): P
 }
 
 /**
- * Serves user-data to the provisioner and kubeconfigs to cluster-api, over mutual TLS: the caller's certificate must come from the internal
+ * Serves user-data to the provisioner, and kubeconfigs and running steps to cluster-api, over mutual TLS: the caller's certificate must come from the internal
  * CA, and its CN says which service it is.
  *
  * @throws when the address cannot be bound
@@ -92,6 +101,12 @@ export async function startInternalServer(
     if (wanted === 'POST clusters kubeconfig') {
       only('cluster-api');
       return clusterKubeconfig(o, key, await readJson(req, MAX_BODY));
+    }
+    if (wanted === 'GET clusters steps') {
+      only('cluster-api');
+      const cluster = await o.cluster(key);
+      if (!cluster) throw new HttpProblem(404, 'ClusterUnknown', `there is no cluster ${key}`);
+      return { machines: o.steps(uidOf(cluster)) };
     }
     throw new HttpProblem(404, 'NotFound', 'no such path');
   };
