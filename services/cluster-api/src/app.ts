@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
-import type { Logger } from '@shoto/service';
+import type { Logger, Registry } from '@shoto/service';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticator, User } from './auth/access.ts';
 import type { BootstrapClient } from './bootstrap-client.ts';
 import type { ClusterDeps } from './clusters.ts';
+import { timeRequests } from './metrics.ts';
 import { ProblemError, problemOf, toProblem } from './problem.ts';
 import { catalogueRoutes } from './routes/catalogue.ts';
 import { clusterRoutes } from './routes/clusters.ts';
@@ -32,6 +33,8 @@ export async function createApp(o: {
   bootstrap: BootstrapClient;
   log: Logger;
   tls?: { cert: string; key: string } | undefined;
+  /** Where the time of requests is counted, by route and status. */
+  metrics?: Registry | undefined;
 }): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: o.log as unknown as FastifyBaseLogger,
@@ -55,7 +58,7 @@ export async function createApp(o: {
   });
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   // A DELETE with a content type and no body is no mistake: many clients send one.
-  app.removeContentTypeParser('application/json');
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     ['application/json', 'application/merge-patch+json'],
     { parseAs: 'string' },
@@ -79,7 +82,7 @@ export async function createApp(o: {
   app.decorateRequest('user', undefined as unknown as User);
   app.addHook('onRequest', async (req) => {
     if (OPEN.includes(req.url.split('?')[0]!)) return;
-    const token = /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
+    const token = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
     if (!token)
       throw new ProblemError(
         401,
@@ -87,7 +90,10 @@ export async function createApp(o: {
         'no token was sent: set SHOTO_TOKEN, or send Authorization: Bearer <token>',
       );
     req.user = await o.auth.authenticate(token);
+    if (!o.deps.store.synced())
+      throw new ProblemError(503, 'Starting', 'the management cluster is not read yet: try again', [], 2);
   });
+  if (o.metrics) timeRequests(app, o.metrics);
   app.setErrorHandler((error, req, reply) => {
     const problem = toProblem(error);
     if (problem.status >= 500) req.log.error({ err: error, method: req.method, url: req.url }, 'request failed');

@@ -1,25 +1,23 @@
-import { createHash } from 'node:crypto';
 import {
   API_VERSION,
   type Cluster,
   ClusterKind,
   type ClusterSpec,
   FINALIZERS,
-  type FieldProblem,
   InvalidObjectError,
   parseObject,
   type Subject,
+  type Tenant,
   tenantNamespace,
 } from '@shoto/api';
 import { type KubeClient, KubeError } from '@shoto/kube';
+import { madeBefore, marksOf } from './idempotency.ts';
+import { checkMetadata, metadataPatch } from './metadata.ts';
 import { ProblemError } from './problem.ts';
 import { checkReferences } from './references.ts';
 import { resolveTemplate } from './resolve.ts';
 import { type Store, TYPES } from './store.ts';
 import { ensureNamespace } from './tenants.ts';
-
-/** Annotation that remembers the request that made a Cluster, so that the same request again is the same answer. */
-const IDEMPOTENCY = 'shoto.dev/idempotency';
 
 /** What the rules of clusters need. */
 export interface ClusterDeps {
@@ -31,7 +29,9 @@ export interface ClusterDeps {
 
 /** A request to make a Cluster. */
 export interface CreateRequest {
-  tenant: string;
+  tenant: Tenant;
+  /** Who asks; an idempotency key is good for one user only. */
+  user: string;
   body: unknown;
   /** Name of a ClusterTemplate; that of the body's spec, or `default` where it exists, if absent. */
   template?: string | undefined;
@@ -69,35 +69,30 @@ export function checkCluster(
 
 /** Makes a Cluster; nothing half-made stays behind when it is refused. */
 export async function createCluster(d: ClusterDeps, r: CreateRequest): Promise<{ cluster: Cluster; created: boolean }> {
-  const tenant = d.store.tenant(r.tenant);
-  if (!tenant) throw unknownTenant(d.store, r.tenant);
-  const body = (typeof r.body === 'object' && r.body !== null ? r.body : {}) as Body;
-  const namespace = tenantNamespace(r.tenant);
-  if (body.metadata?.namespace && body.metadata.namespace !== namespace)
-    throw new ProblemError(
-      422,
-      'Invalid',
-      `metadata.namespace: ${body.metadata.namespace} is not that of tenant ${r.tenant}`,
-      [{ field: 'metadata.namespace', message: `must be ${namespace}, or left out` }],
-    );
+  const tenant = r.tenant.metadata.name;
+  const namespace = tenantNamespace(tenant);
+  const once =
+    r.idempotencyKey && !r.dryRun
+      ? marksOf(r.user, r.idempotencyKey, { template: r.template, body: r.body })
+      : undefined;
+  // Before any check: what was once accepted is answered so, whatever the catalogue says by now.
+  const before = once && (await madeBefore(d.client, tenant, once));
+  if (before) return { cluster: before, created: false };
+  const body = objectOf<Body>(r.body);
+  checkMetadata(body.metadata, namespace);
   const spec = resolveTemplate(
     body.spec,
     templateFor(d.store, r.template ?? (body.spec as { template?: string } | undefined)?.template),
   );
-  const digest = r.idempotencyKey
-    ? createHash('sha256')
-        .update(`${r.idempotencyKey}\n${JSON.stringify(r.body)}`)
-        .digest('hex')
-    : undefined;
+  const labels = { ...body.metadata?.labels, ...once?.labels };
+  const annotations = { ...body.metadata?.annotations, ...once?.annotations };
   const cluster = checkCluster(d, {
     ...body,
     metadata: {
       name: body.metadata?.name,
       namespace,
-      ...(body.metadata?.labels ? { labels: body.metadata.labels } : {}),
-      ...(body.metadata?.annotations || digest
-        ? { annotations: { ...body.metadata?.annotations, ...(digest ? { [IDEMPOTENCY]: digest } : {}) } }
-        : {}),
+      ...(Object.keys(labels).length > 0 ? { labels } : {}),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
       // All finalizers are there from birth: what a service makes can never outlive the Cluster unseen.
       finalizers: [FINALIZERS.addons, FINALIZERS.infrastructure, FINALIZERS.secrets],
     },
@@ -114,23 +109,40 @@ export async function createCluster(d: ClusterDeps, r: CreateRequest): Promise<{
     return { cluster: await create(), created: true };
   } catch (e) {
     if (!(e instanceof KubeError)) throw e;
-    if (e.isNotFound && !r.dryRun) {
-      await ensureNamespace(d.client, tenant);
+    if (e.isNotFound) {
+      // The tenant's namespace is not there yet. A dry run makes none: what was checked so far is the answer.
+      if (r.dryRun) return { cluster: stored, created: true };
+      await ensureNamespace(d.client, r.tenant);
       return { cluster: await create(), created: true };
     }
     if (!e.isAlreadyExists) throw e;
-    const there = await d.client.get<Cluster>(TYPES.clusters, { namespace, name: cluster.metadata.name });
-    if (there && digest && there.metadata.annotations?.[IDEMPOTENCY] === digest)
-      return { cluster: there, created: false };
-    throw new ProblemError(
-      409,
-      'AlreadyExists',
-      there?.metadata.deletionTimestamp
-        ? `cluster ${cluster.metadata.name} of tenant ${r.tenant} is being deleted: wait until it is gone, or choose another name`
-        : `tenant ${r.tenant} has a cluster ${cluster.metadata.name} already: choose another name`,
-      [{ field: 'metadata.name', message: `${JSON.stringify(cluster.metadata.name)} is taken` }],
-    );
+    // Two requests with the same key may run at the same moment: the later one finds what the earlier one made.
+    const twin = once && (await madeBefore(d.client, tenant, once));
+    if (twin) return { cluster: twin, created: false };
+    throw await nameTaken(d, tenant, cluster.metadata.name);
   }
+}
+
+async function nameTaken(d: ClusterDeps, tenant: string, name: string): Promise<ProblemError> {
+  const there = await d.client.get<Cluster>(TYPES.clusters, { namespace: tenantNamespace(tenant), name });
+  return new ProblemError(
+    409,
+    'AlreadyExists',
+    there?.metadata.deletionTimestamp
+      ? `cluster ${name} of tenant ${tenant} is being deleted: wait until it is gone, or choose another name`
+      : `tenant ${tenant} has a cluster ${name} already: choose another name`,
+    [{ field: 'metadata.name', message: `${JSON.stringify(name)} is taken: choose another name` }],
+  );
+}
+
+/** @throws {ProblemError} 400 where a body is no JSON object */
+function objectOf<T extends object>(body: unknown): T {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as T;
+  throw new ProblemError(
+    400,
+    'BadRequest',
+    `the body must be a JSON object, not ${body === undefined ? 'empty' : Array.isArray(body) ? 'a list' : JSON.stringify(body).slice(0, 80)}`,
+  );
 }
 
 /** Reads a Cluster of a tenant, live. */
@@ -152,32 +164,36 @@ function mergePatch(target: unknown, patch: unknown): unknown {
   return out;
 }
 
+interface PatchRequest {
+  tenant: string;
+  name: string;
+  patch: unknown;
+  ifMatch?: string | undefined;
+  dryRun: boolean;
+}
+
+/** How often a change is tried again that met another one, where the asker did not say which revision it is for. */
+const ATTEMPTS = 5;
+
 /** Changes a Cluster's spec and labels by a merge patch (RFC 7396). */
-export async function patchCluster(
-  d: ClusterDeps,
-  r: { tenant: string; name: string; patch: unknown; ifMatch?: string | undefined; dryRun: boolean },
-): Promise<Cluster> {
+export async function patchCluster(d: ClusterDeps, r: PatchRequest): Promise<Cluster> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await patchOnce(d, r);
+    } catch (e) {
+      // Services write status all the time: that is no reason to refuse a change of the spec.
+      if (!(e instanceof KubeError && e.isConflict) || r.ifMatch || attempt === ATTEMPTS) throw e;
+    }
+  }
+}
+
+async function patchOnce(d: ClusterDeps, r: PatchRequest): Promise<Cluster> {
   const before = await getCluster(d, r.tenant, r.name);
   requireMatch(before, r.ifMatch);
   if (before.metadata.deletionTimestamp)
     throw new ProblemError(409, 'BeingDeleted', `cluster ${r.name} is being deleted: it cannot be changed any more`);
-  const patch = (typeof r.patch === 'object' && r.patch !== null ? r.patch : {}) as {
-    metadata?: { labels?: unknown };
-    spec?: unknown;
-  };
-  const foreign: FieldProblem[] = Object.keys(patch)
-    .filter((k) => k !== 'spec' && k !== 'metadata')
-    .map((field) => ({ field, reason: 'Forbidden', message: 'only spec and metadata.labels may be changed' }));
-  foreign.push(
-    ...Object.keys(patch.metadata ?? {})
-      .filter((k) => k !== 'labels')
-      .map((k) => ({
-        field: `metadata.${k}`,
-        reason: 'Forbidden' as const,
-        message: 'only spec and metadata.labels may be changed',
-      })),
-  );
-  if (foreign.length > 0) throw new InvalidObjectError('Cluster', r.name, foreign);
+  const patch = objectOf<{ metadata?: { labels?: unknown }; spec?: unknown }>(r.patch);
+  const labels = metadataPatch(r.name, patch);
   const wanted = { metadata: before.metadata, spec: mergePatch(before.spec, patch.spec ?? {}) };
   checkCluster(d, wanted, before);
   return d.client.mergePatch<Cluster>(
@@ -185,10 +201,7 @@ export async function patchCluster(
     { namespace: before.metadata.namespace, name: r.name },
     {
       // The revision makes what was checked and what is stored the same thing.
-      metadata: {
-        resourceVersion: before.metadata.resourceVersion,
-        ...(patch.metadata?.labels !== undefined ? { labels: patch.metadata.labels } : {}),
-      },
+      metadata: { resourceVersion: before.metadata.resourceVersion, ...(labels ? { labels } : {}) },
       ...(patch.spec === undefined ? {} : { spec: patch.spec }),
     },
     { dryRun: r.dryRun },
@@ -216,8 +229,12 @@ export async function deleteCluster(
 /** The ETag of an object: its resourceVersion. */
 export const etagOf = (o: { metadata: { resourceVersion?: string } }): string => `"${o.metadata.resourceVersion}"`;
 
+/** Whether a list of ETags, as of If-Match and If-None-Match, holds an object's; `*` holds every one. */
+export const holdsEtag = (list: string, o: { metadata: { resourceVersion?: string } }): boolean =>
+  list.split(',').some((t) => t.trim() === '*' || t.trim().replace(/^W\//, '') === etagOf(o));
+
 function requireMatch(cluster: Cluster, ifMatch: string | undefined): void {
-  if (!ifMatch || ifMatch === '*' || ifMatch.split(',').some((t) => t.trim() === etagOf(cluster))) return;
+  if (!ifMatch || holdsEtag(ifMatch, cluster)) return;
   throw new ProblemError(
     412,
     'Changed',
@@ -240,12 +257,4 @@ function templateFor(store: Store, asked: string | undefined) {
       message: `template ${JSON.stringify(asked)} does not exist: ${names.length > 0 ? `choose one of ${names.join(', ')}` : 'there is none'}`,
     },
   ]);
-}
-
-function unknownTenant(store: Store, name: string): ProblemError {
-  return new ProblemError(
-    404,
-    'NotFound',
-    `tenant ${name} does not exist${store.tenants().length > 0 ? '' : '; there is none yet'}: ask an administrator`,
-  );
 }

@@ -4,6 +4,9 @@ import { z } from 'zod';
 /** The environment of cluster-api. */
 export const configSchema = z.object({
   ...commonConfig,
+  SHOTO_INTERNAL_CA_FILE: z.string().min(1).describe('Set it to the PEM file of the CA that vouches for the services'),
+  SHOTO_INTERNAL_CERT_FILE: z.string().min(1).describe("Set it to the PEM file of this service's certificate"),
+  SHOTO_INTERNAL_KEY_FILE: z.string().min(1).describe("Set it to the PEM file of this service's key"),
   SHOTO_API_ADDRESS: address.prefault('127.0.0.1:8080').describe('Where the REST API listens, host:port'),
   SHOTO_API_TLS_CERT_FILE: z.string().default('').describe('PEM certificate of the REST API; plain HTTP without it'),
   SHOTO_API_TLS_KEY_FILE: z.string().default('').describe('PEM key of that certificate'),
@@ -13,8 +16,10 @@ export const configSchema = z.object({
   SHOTO_TOKENS_FILE: z
     .string()
     .min(1)
-    .describe('File of tokens, one a line: token,user,group|group,expiry (RFC 3339, or empty for never)'),
-  SHOTO_BOOTSTRAP_URL: z.url({ protocol: /^https$/ }).describe("https URL of the bootstrap-worker's internal API"),
+    .describe('Set it to a file of tokens, one a line: token,user,group|group,expiry (RFC 3339, or empty for never)'),
+  SHOTO_BOOTSTRAP_URL: z
+    .url({ protocol: /^https$/ })
+    .describe("Set it to the https URL of the bootstrap-worker's internal API"),
 });
 /** Configuration of cluster-api, as read. */
 export type Config = z.output<typeof configSchema>;

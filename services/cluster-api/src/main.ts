@@ -30,7 +30,11 @@ await runService({
     });
     store.start();
     onShutdown(() => store.stop());
-    const auth = tokenFile(config.SHOTO_TOKENS_FILE, () => systemClock.now());
+    const auth = tokenFile(
+      config.SHOTO_TOKENS_FILE,
+      () => systemClock.now(),
+      (err) => log.error({ err }, 'the file of tokens cannot be read: the tokens stay as they were'),
+    );
     await auth.load();
     const internal = {
       caFile: config.SHOTO_INTERNAL_CA_FILE,
@@ -46,7 +50,7 @@ await runService({
           key: readFileSync(config.SHOTO_API_TLS_KEY_FILE, 'utf8'),
         }
       : undefined;
-    const app = await createApp({ deps, auth, bootstrap, log, tls });
+    const app = await createApp({ deps, auth, bootstrap, log, tls, metrics });
     const url = await app.listen({ host: config.SHOTO_API_ADDRESS.host, port: config.SHOTO_API_ADDRESS.port });
     onShutdown(() => app.close());
     if (config.SHOTO_WEBHOOK_ADDRESS) {

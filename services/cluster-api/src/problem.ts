@@ -61,6 +61,12 @@ export function toProblem(e: unknown): ProblemError {
   };
   if (http?.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new ProblemError(413, 'TooLarge', 'the body is larger than 1 MiB: a cluster needs a few kilobytes');
+  if (http?.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new ProblemError(
+      415,
+      'UnsupportedMediaType',
+      'the body has a content type that is not read here: send application/json, or application/merge-patch+json to change something',
+    );
   if (http?.validation)
     return new ProblemError(
       400,

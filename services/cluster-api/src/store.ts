@@ -33,6 +33,8 @@ export interface Store extends Catalogue {
   tenant(name: string): Tenant | undefined;
   tenants(): Tenant[];
   cluster(namespace: string, name: string): Cluster | undefined;
+  /** Every cluster of a namespace. */
+  clusters(namespace: string): Cluster[];
   machinesOf(cluster: Cluster): Machine[];
   /** Calls back on each change of a cluster or of one of its machines, until the returned function is called. */
   onClusterChange(namespace: string, name: string, fn: () => void): () => void;
@@ -90,6 +92,7 @@ export function createStore(
     tenant: (name) => tenants.get(name),
     tenants: () => tenants.list(),
     cluster: (namespace, name) => clusters.get(`${namespace}/${name}`),
+    clusters: (namespace) => clusters.list().filter((c) => c.metadata.namespace === namespace),
     machinesOf: (c) => machines.byIndex('cluster', c.metadata.uid ?? ''),
     onClusterChange(namespace, name, fn) {
       const key = `${namespace}/${name}`;

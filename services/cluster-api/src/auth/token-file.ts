@@ -31,21 +31,37 @@ export function parseTokens(text: string, file: string): Entry[] {
  * Tokens from a file, read again when it changes, so that one is revoked by removing its line.
  *
  * @param now - milliseconds since the epoch
+ * @param onError - told once of each version of the file that cannot be read; until it is mended the tokens stay as they were
  */
-export function tokenFile(file: string, now: () => number): Authenticator & { load(): Promise<void> } {
+export function tokenFile(
+  file: string,
+  now: () => number,
+  onError: (e: Error) => void,
+): Authenticator & { load(): Promise<void> } {
   let entries: Entry[] = [];
   let seen = '';
   const load = async (): Promise<void> => {
-    const { mtimeMs, size } = await stat(file);
-    const version = `${mtimeMs}/${size}`;
+    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
+    const version = `${mtimeNs}/${size}/${ino}`;
     if (version === seen) return;
-    entries = parseTokens(await readFile(file, 'utf8'), file);
     seen = version;
+    entries = parseTokens(await readFile(file, 'utf8'), file);
+  };
+  let told = '';
+  const reload = async (): Promise<void> => {
+    try {
+      await load();
+      told = '';
+    } catch (e) {
+      const error = e as Error;
+      if (told !== error.message) onError(error);
+      told = error.message;
+    }
   };
   return {
     load,
     async authenticate(token) {
-      await load();
+      await reload();
       const digest = digestOf(token);
       const entry = entries.find((e) => timingSafeEqual(e.digest, digest));
       if (!entry) throw new ProblemError(401, 'Unauthorized', 'this token is not known: ask for a new one');

@@ -5,7 +5,7 @@ import type { ClusterDeps } from '../clusters.ts';
 import { TYPES } from '../store.ts';
 import { ensureNamespace } from '../tenants.ts';
 import { slim } from './clusters.ts';
-import { ProblemSchema, RegionList, ReleaseList, TemplateList, TenantList, TenantObject } from './schemas.ts';
+import { Problem, RegionList, ReleaseList, TemplateList, TenantCreate, TenantList, TenantObject } from './schemas.ts';
 import type { InputTypes } from './types.ts';
 
 const byName = <T extends { metadata: { name: string } }>(items: T[]) => ({
@@ -18,7 +18,7 @@ export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
   const tags = ['catalogue'];
   app.get(
     '/v1/regions',
-    { schema: { tags, summary: 'List regions', response: { 200: RegionList, default: ProblemSchema } } },
+    { schema: { tags, summary: 'List regions', response: { 200: RegionList, default: Problem } } },
     async (req) => {
       const all = byName(d.store.regions());
       // Where credentials lie is nobody's business but an administrator's.
@@ -28,17 +28,17 @@ export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
   );
   app.get(
     '/v1/releases',
-    { schema: { tags, summary: 'List Kubernetes releases', response: { 200: ReleaseList, default: ProblemSchema } } },
+    { schema: { tags, summary: 'List Kubernetes releases', response: { 200: ReleaseList, default: Problem } } },
     async () => byName(d.store.releases()),
   );
   app.get(
     '/v1/templates',
-    { schema: { tags, summary: 'List cluster templates', response: { 200: TemplateList, default: ProblemSchema } } },
+    { schema: { tags, summary: 'List cluster templates', response: { 200: TemplateList, default: Problem } } },
     async () => byName(d.store.templates()),
   );
   app.get(
     '/v1/tenants',
-    { schema: { tags, summary: 'List your tenants', response: { 200: TenantList, default: ProblemSchema } } },
+    { schema: { tags, summary: 'List your tenants', response: { 200: TenantList, default: Problem } } },
     async (req) => byName(d.store.tenants().filter((t) => mayUse(req.user, t.metadata.name))),
   );
   app.post(
@@ -48,7 +48,8 @@ export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
         tags,
         summary: 'Make a tenant',
         description: 'Needs an administrator. Its namespace is made with it.',
-        response: { 201: TenantObject, default: ProblemSchema },
+        body: TenantCreate,
+        response: { 201: TenantObject, default: Problem },
       },
     },
     async (req, reply) => {

@@ -1,8 +1,17 @@
 import { type Cluster, type Machine, tenantNamespace } from '@shoto/api';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { requireTenant } from '../auth/access.ts';
-import { type ClusterDeps, createCluster, deleteCluster, etagOf, getCluster, patchCluster } from '../clusters.ts';
+import {
+  type ClusterDeps,
+  createCluster,
+  deleteCluster,
+  etagOf,
+  getCluster,
+  holdsEtag,
+  patchCluster,
+} from '../clusters.ts';
+import { INTERNAL } from '../idempotency.ts';
 import { TYPES } from '../store.ts';
+import { tenantOf } from '../tenants.ts';
 import {
   ClusterCreate,
   ClusterList,
@@ -11,15 +20,18 @@ import {
   ClusterPatch,
   CreateQuery,
   DryRun,
+  IdempotencyKey,
+  IfMatch,
+  IfNoneMatch,
   ListQuery,
   MachineList,
-  ProblemSchema,
+  Problem,
   TenantParams,
 } from './schemas.ts';
 import type { InputTypes } from './types.ts';
 
 const tags = ['clusters'];
-const one = { 200: ClusterObject, default: ProblemSchema };
+const one = { 200: ClusterObject, default: Problem };
 
 /** Clusters and their machines. */
 export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
@@ -35,11 +47,11 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
         summary: 'List clusters',
         params: TenantParams,
         querystring: ListQuery,
-        response: { 200: ClusterList, default: ProblemSchema },
+        response: { 200: ClusterList, default: Problem },
       },
     },
     async (req) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       return page(
         await d.client.list<Cluster>(TYPES.clusters, {
           namespace: tenantNamespace(req.params.tenant),
@@ -59,20 +71,21 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
           'Answers 201 with the cluster as it is stored, template resolved. The same Idempotency-Key with the same body again answers 200 with what the first call made.',
         params: TenantParams,
         querystring: CreateQuery,
+        headers: IdempotencyKey,
         body: ClusterCreate,
-        response: { 200: ClusterObject, 201: ClusterObject, default: ProblemSchema },
+        response: { 200: ClusterObject, 201: ClusterObject, default: Problem },
       },
     },
     async (req, reply) => {
-      requireTenant(req.user, req.params.tenant);
-      const key = req.headers['idempotency-key'];
+      const tenant = await tenantOf(d, req.user, req.params.tenant);
       const dryRun = req.query.dryRun ?? false;
       const { cluster, created } = await createCluster(d, {
-        tenant: req.params.tenant,
+        tenant,
+        user: req.user.name,
         body: req.body,
         template: req.query.template,
         dryRun,
-        idempotencyKey: typeof key === 'string' ? key : undefined,
+        idempotencyKey: req.headers['idempotency-key'],
       });
       req.log.info(
         { cluster: cluster.metadata.name, tenant: req.params.tenant, user: req.user.name, dryRun, created },
@@ -83,11 +96,12 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
   );
   app.get(
     '/v1/tenants/:tenant/clusters/:cluster',
-    { schema: { tags, summary: 'Read a cluster', params: ClusterParams, response: one } },
+    { schema: { tags, summary: 'Read a cluster', params: ClusterParams, headers: IfNoneMatch, response: one } },
     async (req, reply) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const cluster = await getCluster(d, req.params.tenant, req.params.cluster);
-      if (req.headers['if-none-match'] === etagOf(cluster))
+      const known = req.headers['if-none-match'];
+      if (known !== undefined && holdsEtag(known, cluster))
         return reply.status(304).header('etag', etagOf(cluster)).send();
       return answer(reply, cluster);
     },
@@ -102,12 +116,14 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
           'A merge patch (RFC 7396) of spec and metadata.labels. If-Match with the ETag refuses what was changed in the meantime.',
         params: ClusterParams,
         querystring: DryRun,
+        headers: IfMatch,
+        consumes: ['application/merge-patch+json', 'application/json'],
         body: ClusterPatch,
         response: one,
       },
     },
     async (req, reply) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const cluster = await patchCluster(d, {
         tenant: req.params.tenant,
         name: req.params.cluster,
@@ -128,14 +144,15 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
       schema: {
         tags,
         summary: 'Delete a cluster',
-        description: 'Answers 202: it is gone when reading it answers 404.',
+        description: 'Answers 202: it is gone when reading it answers 404. A dry run answers 200.',
         params: ClusterParams,
         querystring: DryRun,
-        response: { 202: ClusterObject, default: ProblemSchema },
+        headers: IfMatch,
+        response: { 200: ClusterObject, 202: ClusterObject, default: Problem },
       },
     },
     async (req, reply) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const cluster = await deleteCluster(d, {
         tenant: req.params.tenant,
         name: req.params.cluster,
@@ -146,7 +163,7 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
         { cluster: cluster.metadata.name, tenant: req.params.tenant, user: req.user.name },
         'cluster to be deleted',
       );
-      return answer(reply, cluster, 202);
+      return answer(reply, cluster, req.query.dryRun ? 200 : 202);
     },
   );
   app.get(
@@ -157,11 +174,11 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
         summary: 'List the machines of a cluster',
         params: ClusterParams,
         querystring: ListQuery,
-        response: { 200: MachineList, default: ProblemSchema },
+        response: { 200: MachineList, default: Problem },
       },
     },
     async (req) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const cluster = await getCluster(d, req.params.tenant, req.params.cluster);
       const own = `shoto.dev/cluster=${cluster.metadata.name}`;
       const { labelSelector, ...query } = defined(req.query);
@@ -185,8 +202,20 @@ export const page = <T extends { metadata: object }>(p: { items: T[]; metadata: 
 
 /** An object without what only the API server needs. */
 export function slim<T extends { metadata: object }>(o: T): T {
-  const { managedFields: _, ...metadata } = o.metadata as { managedFields?: unknown };
-  return { ...o, metadata };
+  const { managedFields: _, labels, annotations, ...metadata } = o.metadata as Slimmed;
+  const kept = { labels: withoutInternal(labels), annotations: withoutInternal(annotations) };
+  return { ...o, metadata: { ...metadata, ...defined(kept) } };
+}
+
+interface Slimmed {
+  managedFields?: unknown;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+function withoutInternal(map: Record<string, string> | undefined): Record<string, string> | undefined {
+  const kept = Object.entries(map ?? {}).filter(([k]) => !INTERNAL.includes(k));
+  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 /** The given values only, so that they fit optional properties. */

@@ -1,30 +1,15 @@
 import { tenantNamespace } from '@shoto/api';
-import { EVENTS, type HasMeta } from '@shoto/kube';
+import { EVENTS } from '@shoto/kube';
 import type { FastifyInstance } from 'fastify';
-import { requireTenant } from '../auth/access.ts';
+import type { z } from 'zod';
 import type { BootstrapClient } from '../bootstrap-client.ts';
 import { type ClusterDeps, getCluster } from '../clusters.ts';
+import { eventsOf, type StoredEvent } from '../events.ts';
+import { ProblemError } from '../problem.ts';
 import { type Progress, progressOf } from '../progress.ts';
-import {
-  ClusterParams,
-  EventList,
-  KubeconfigAnswer,
-  KubeconfigRequest,
-  ProblemSchema,
-  ProgressObject,
-} from './schemas.ts';
+import { tenantOf } from '../tenants.ts';
+import { ClusterParams, EventList, KubeconfigAnswer, KubeconfigRequest, Problem, ProgressObject } from './schemas.ts';
 import type { InputTypes } from './types.ts';
-
-interface StoredEvent extends HasMeta {
-  eventTime?: string;
-  deprecatedLastTimestamp?: string;
-  deprecatedCount?: number;
-  series?: { count: number; lastObservedTime: string };
-  type?: string;
-  reason?: string;
-  note?: string;
-  regarding?: { kind?: string; name?: string; uid?: string };
-}
 
 const HEARTBEAT_MS = 15_000;
 
@@ -41,19 +26,24 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         description:
           'JSON, or with Accept: text/event-stream a stream of `progress` events, one a change, that ends with `gone` when the cluster is gone.',
         params: ClusterParams,
-        response: { 200: ProgressObject, default: ProblemSchema },
+        response: { 200: ProgressObject, default: Problem },
       },
     },
     async (req, reply) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const { tenant, cluster: name } = req.params;
       const namespace = tenantNamespace(tenant);
       const live = await getCluster(d, tenant, name);
+      if (!req.headers.accept?.includes('text/event-stream')) return progressOf(live, d.store.machinesOf(live));
+      // The memory may not hold the cluster yet that a moment ago was made: only one that was seen there can be gone.
+      let seen = false;
       const current = (): Progress | undefined => {
         const cluster = d.store.cluster(namespace, name);
-        return cluster ? progressOf(cluster, d.store.machinesOf(cluster)) : undefined;
+        // Another cluster of that name is not the one that is followed.
+        if (cluster?.metadata.uid !== live.metadata.uid) return undefined;
+        seen = true;
+        return progressOf(cluster!, d.store.machinesOf(cluster!));
       };
-      if (!req.headers.accept?.includes('text/event-stream')) return progressOf(live, d.store.machinesOf(live));
       reply.hijack();
       const stream = reply.raw;
       stream.writeHead(200, {
@@ -61,16 +51,13 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      let last = '';
-      // The memory may not hold the cluster yet that a moment ago was made: only one that was seen can be gone.
-      let seen = false;
+      let last = JSON.stringify(progressOf(live, d.store.machinesOf(live)));
       const send = (): void => {
         const now = current();
         if (!now && !seen) return;
         const data = JSON.stringify(now ?? { cluster: name });
         if (data === last) return;
         last = data;
-        seen = true;
         stream.write(`event: ${now ? 'progress' : 'gone'}\ndata: ${data}\n\n`);
         if (!now) finish();
       };
@@ -82,7 +69,7 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         stream.end();
       };
       req.raw.on('close', finish);
-      stream.write(`event: progress\ndata: ${JSON.stringify(progressOf(live, d.store.machinesOf(live)))}\n\n`);
+      stream.write(`event: progress\ndata: ${last}\n\n`);
       send();
       return reply;
     },
@@ -94,37 +81,14 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         tags,
         summary: 'List what happened',
         params: ClusterParams,
-        response: { 200: EventList, default: ProblemSchema },
+        response: { 200: EventList, default: Problem },
       },
     },
     async (req) => {
-      requireTenant(req.user, req.params.tenant);
+      await tenantOf(d, req.user, req.params.tenant);
       const cluster = await getCluster(d, req.params.tenant, req.params.cluster);
-      const machines = new Set(d.store.machinesOf(cluster).map((m) => m.metadata.uid));
-      const prefix = `${cluster.metadata.name}-`;
       const all = await d.client.listAll<StoredEvent>(EVENTS, { namespace: tenantNamespace(req.params.tenant) });
-      const items = all
-        .filter(
-          (e) =>
-            e.regarding?.uid === cluster.metadata.uid ||
-            machines.has(e.regarding?.uid) ||
-            (e.regarding?.kind === 'Machine' && e.regarding.name?.startsWith(prefix)),
-        )
-        .map((e) => ({
-          time:
-            e.series?.lastObservedTime ??
-            e.deprecatedLastTimestamp ??
-            e.eventTime ??
-            e.metadata.creationTimestamp ??
-            '',
-          type: e.type ?? 'Normal',
-          reason: e.reason ?? '',
-          object: `${e.regarding?.kind ?? ''}/${e.regarding?.name ?? ''}`,
-          message: e.note ?? '',
-          count: e.series?.count ?? e.deprecatedCount ?? 1,
-        }))
-        .sort((a, b) => (a.time < b.time ? -1 : 1));
-      return { items };
+      return { items: eventsOf(cluster, all, d.store) };
     },
   );
   app.post(
@@ -136,12 +100,12 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         description: 'Good for an hour where seconds is not given; every one is logged.',
         params: ClusterParams,
         body: KubeconfigRequest.optional(),
-        response: { 200: KubeconfigAnswer, default: ProblemSchema },
+        response: { 200: KubeconfigAnswer, default: Problem },
       },
     },
     async (req) => {
-      requireTenant(req.user, req.params.tenant);
-      const { seconds } = KubeconfigRequest.parse(req.body ?? {});
+      await tenantOf(d, req.user, req.params.tenant);
+      const { seconds } = asked(req.body);
       const cluster = await getCluster(d, req.params.tenant, req.params.cluster);
       const made = await bootstrap.kubeconfig(cluster.metadata.namespace!, cluster.metadata.name, {
         user: req.user.name,
@@ -155,4 +119,12 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
       return made;
     },
   );
+}
+
+/** @throws {ProblemError} 422 with the fields that are wrong */
+function asked(body: unknown): z.output<typeof KubeconfigRequest> {
+  const parsed = KubeconfigRequest.safeParse(body ?? {});
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map((i) => ({ field: i.path.map(String).join('.'), message: i.message }));
+  throw new ProblemError(422, 'Invalid', errors.map((e) => `${e.field}: ${e.message}`).join('; '), errors);
 }

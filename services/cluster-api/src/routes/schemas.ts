@@ -30,7 +30,7 @@ const list = <T extends z.ZodType>(item: T) =>
   });
 
 /** A problem as RFC 9457 describes it. */
-export const ProblemSchema = z.object({
+const ProblemDocument = z.object({
   type: z.string().describe('URI of the kind of problem.'),
   title: z.string(),
   status: z.int(),
@@ -41,6 +41,12 @@ export const ProblemSchema = z.object({
     .optional()
     .describe('What is wrong with which field.'),
 });
+
+/** The answer where something is wrong, of every route. */
+export const Problem = {
+  description: 'A problem, as RFC 9457 describes it.',
+  content: { 'application/problem+json': { schema: ProblemDocument } },
+};
 
 export const ClusterObject = object(ClusterSpec);
 export const ClusterList = list(ClusterObject);
@@ -61,11 +67,28 @@ export const ClusterCreate = z.object({
   }),
   spec: ClusterSpec.partial().describe('What is wanted; what a template presets may be left out.'),
 });
+export const TenantCreate = z.object({
+  metadata: z.object({ name: z.string().describe('Name of the tenant.') }),
+  spec: TenantSpec,
+});
 export const ClusterPatch = z.object({
   metadata: z.object({ labels: z.record(z.string(), z.string().nullable()).optional() }).optional(),
   spec: ClusterSpec.partial().optional(),
 });
 
+const header = (text: string) => z.string().max(1024).optional().describe(text);
+// Loose: every other header stays.
+export const IdempotencyKey = z.looseObject({
+  'idempotency-key': header('Any text, new for each cluster: a request that is repeated with it makes nothing twice.'),
+});
+export const IfMatch = z.looseObject({
+  'if-match': header('ETag that the change is for; refused with 412 if there is a newer one.'),
+});
+export const IfNoneMatch = z.looseObject({
+  'if-none-match': header('ETag that is known already; answered with 304 if it still holds.'),
+});
+
+export const NameParams = z.object({ name: z.string().min(1).max(253).describe('Its name.') });
 export const TenantParams = z.object({ tenant: z.string().min(1).max(40).describe('Name of the tenant.') });
 export const ClusterParams = TenantParams.extend({
   cluster: z.string().min(1).max(253).describe('Name of the cluster.'),
@@ -110,7 +133,7 @@ export const EventList = z.object({
     }),
   ),
 });
-export const KubeconfigRequest = z.object({
+export const KubeconfigRequest = z.strictObject({
   seconds: z.int().min(60).max(86400).default(3600).describe('How long it is good for.'),
 });
 export const KubeconfigAnswer = z.object({ kubeconfig: z.string(), expiresAt: z.string() });
