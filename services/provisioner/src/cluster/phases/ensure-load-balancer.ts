@@ -1,5 +1,5 @@
 import { RetryableError, WaitingError } from '@shoto/reconciler';
-import { type LoadBalancerInfo, OpenStackError, type PoolTree } from 'openstack-client-ts';
+import type { LoadBalancerInfo } from 'openstack-client-ts';
 import { onlyOne } from '../../cloud/region-cloud.ts';
 import { cloudName, clusterTags, ownedBy } from '../../names.ts';
 import { backendsOf } from '../control-planes.ts';
@@ -20,7 +20,7 @@ const LISTENER = {
 };
 
 /** Pause until a load balancer that is PENDING is looked at again: short at first. */
-export const pendingPause = (looks: number): number => Math.min(5_000, Math.round(400 * 1.5 ** Math.min(looks, 20)));
+export const pendingPause = (looks: number): number => Math.min(5_000, Math.round(200 * 1.5 ** Math.min(looks, 20)));
 
 /** The load balancer, made or adopted; it may still be PENDING. Its VIP is known from now on. */
 export async function ensureLoadBalancer(pass: ClusterPass): Promise<LoadBalancerInfo | undefined> {
@@ -87,37 +87,54 @@ export async function ensureLoadBalancerAddress(pass: ClusterPass, lb: LoadBalan
 }
 
 /**
- * Listener, pool and health monitor, where the cloud did not make them with the load balancer; one at a time, since each makes it PENDING.
+ * Listener, pool and health monitor; one at a time, since each makes the load balancer PENDING. A cloud that is done at once gets
+ * all of them in one pass.
+ *
+ * Not made with the load balancer in one call: a real Octavia (Zed, amphora provider) then says ACTIVE of it while listener and
+ * pool stay in PENDING_CREATE for ever.
  *
  * @throws {WaitingError} `LoadBalancerPending` until all of it is ACTIVE
  */
 export async function ensureLoadBalancerParts(pass: ClusterPass, lb: LoadBalancerInfo | undefined): Promise<void> {
   const { memory, region, key, signal } = pass;
-  if (!lb) return;
-  const wait = () =>
-    new WaitingError(
-      'LoadBalancerPending',
-      `the cloud is making the load balancer of ${key}`,
-      pendingPause(memory.looks++),
+  for (let now = lb; now; ) {
+    if (now.provisioning_status.startsWith('PENDING'))
+      throw new WaitingError(
+        'LoadBalancerPending',
+        `the cloud is making the load balancer of ${key}`,
+        pendingPause(memory.looks++),
+      );
+    if (now.provisioning_status !== 'ACTIVE')
+      throw new RetryableError(
+        'LoadBalancerFailed',
+        `the load balancer ${now.id} of ${key} is in ${now.provisioning_status}: the cloud's operator can mend it with a failover; looked at again by itself`,
+      );
+    if (await isComplete(pass, now)) return;
+    memory.looks = 0;
+    const { id } = now;
+    now = await region.cloud.call(
+      `look up the load balancer of ${key}`,
+      (c, o) => c.loadBalancer.loadBalancers.get(id, o),
+      signal,
     );
-  if (lb.provisioning_status.startsWith('PENDING')) throw wait();
-  if (lb.provisioning_status !== 'ACTIVE')
-    throw new RetryableError(
-      'LoadBalancerFailed',
-      `the load balancer ${lb.id} of ${key} is in ${lb.provisioning_status}: the cloud's operator can mend it with a failover; looked at again by itself`,
-    );
+  }
+}
+
+/** Makes the first part that is missing. @returns whether none was */
+async function isComplete(pass: ClusterPass, lb: LoadBalancerInfo): Promise<boolean> {
+  const { memory, region, key, signal } = pass;
   const lbs = region.cloud;
   const listenerId = lb.listeners[0]?.id;
   if (!listenerId) {
     const body = { ...LISTENER, loadbalancer_id: lb.id, name: lb.name };
     await lbs.call(`make the listener of ${key}`, (c, o) => c.loadBalancer.listeners.create(body, o), signal);
-    throw wait();
+    return false;
   }
   const poolId = onlyOne(`pools of load balancer ${lb.id}`, lb.pools)?.id;
   if (!poolId) {
     const body = { ...POOL, listener_id: listenerId, name: lb.name };
     await lbs.call(`make the pool of ${key}`, (c, o) => c.loadBalancer.pools.create(body, o), signal);
-    throw wait();
+    return false;
   }
   const pool = await lbs.call(`look up the pool of ${key}`, (c, o) => c.loadBalancer.pools.get(poolId, o), signal);
   if (!pool.healthmonitor_id) {
@@ -127,11 +144,12 @@ export async function ensureLoadBalancerParts(pass: ClusterPass, lb: LoadBalance
       (c, o) => c.loadBalancer.healthMonitors.create(body, o),
       signal,
     );
-    throw wait();
+    return false;
   }
   memory.loadBalancerComplete = true;
   memory.looks = 0;
   found(pass, { loadBalancerPoolId: poolId });
+  return true;
 }
 
 /** The control-plane machines that stay are the pool's members; who leaves is taken out. One call for all, and none when nothing changed. */
@@ -177,35 +195,20 @@ async function find(pass: ClusterPass): Promise<LoadBalancerInfo[]> {
   return all.filter((lb) => !['DELETED', 'PENDING_DELETE'].includes(lb.provisioning_status));
 }
 
-/** With listener, pool and monitor in one call; where the provider cannot do that, the bare one. */
+/** The load balancer alone: what belongs to it follows when it is ACTIVE. */
 async function create(pass: ClusterPass): Promise<LoadBalancerInfo> {
-  const { region, key, signal, ref, owner, infra, memory, d } = pass;
-  const name = cloudName(ref);
-  const bare = { name, description: ownedBy(owner), vip_subnet_id: infra.subnetId as string, tags: clusterTags(owner) };
-  const backends = backendsOf(pass.machines, d.memory);
-  const members = backends.map((b) => ({
-    name: b.machine.metadata.name,
-    address: b.address,
-    protocol_port: API_PORT,
-    subnet_id: bare.vip_subnet_id,
-  }));
-  const pool: PoolTree = { ...POOL, name, healthmonitor: { ...MONITOR, name }, members };
-  const make = (listeners?: object[]) =>
-    region.cloud.call(
-      `make the load balancer of ${key}`,
-      (c, o) =>
-        c.loadBalancer.loadBalancers.create({ ...bare, ...(listeners ? { listeners: listeners as never } : {}) }, o),
-      signal,
-    );
-  try {
-    const lb = await make([{ ...LISTENER, name, default_pool: pool }]);
-    memory.members = new Set(members.map((m) => m.address));
-    return lb;
-  } catch (e) {
-    const status = e instanceof Error && e.cause instanceof OpenStackError ? e.cause.status : undefined;
-    if (status !== 400 && status !== 501) throw e;
-    const lb = await make();
-    memory.members = new Set();
-    return lb;
-  }
+  const { region, key, signal, ref, owner, infra, memory } = pass;
+  const body = {
+    name: cloudName(ref),
+    description: ownedBy(owner),
+    vip_subnet_id: infra.subnetId as string,
+    tags: clusterTags(owner),
+  };
+  const lb = await region.cloud.call(
+    `make the load balancer of ${key}`,
+    (c, o) => c.loadBalancer.loadBalancers.create(body, o),
+    signal,
+  );
+  memory.members = new Set();
+  return lb;
 }
