@@ -12,6 +12,8 @@ export interface MachineMemory {
     fresh: boolean;
   };
   serverId?: string;
+  /** When we asked for this server. */
+  askedAt?: number;
   /** Since when a server may come that we know nothing of: an answer was lost, or an earlier process may have asked. */
   unsureSince?: number;
   /** Failed attempts in a row to get the server running. */

@@ -86,6 +86,7 @@ async function create(pass: MachinePass, userData: string): Promise<void> {
     throw e;
   }
   memory.serverId = server.id;
+  memory.askedAt = d.clock.now();
   delete memory.unsureSince;
   if (memory.port) memory.port.fresh = false;
   region.servers.expect(server.id);

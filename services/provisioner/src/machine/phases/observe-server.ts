@@ -26,7 +26,11 @@ export const stateOf = (status: string): State | undefined => STATES[status];
 export async function observeServer(pass: MachinePass): Promise<void> {
   const { memory, region, machine, d } = pass;
   const id = memory.serverId as string;
-  const view: Pick<ServerView, 'status' | 'zone'> | undefined = region.servers.get(id) ?? (await live(pass, id));
+  const listed = region.servers.get(id);
+  // The region's list will tell, for all servers in one call; a look of our own is only for when it does not.
+  const soon = d.times.lookAgainMs - (d.clock.now() - (memory.askedAt ?? Number.NEGATIVE_INFINITY));
+  if (!listed && soon > 0) throw new WaitingError('ServerBuilding', `the cloud is building the server of ${pass.key}`, soon);
+  const view: Pick<ServerView, 'status' | 'zone'> | undefined = listed ?? (await live(pass, id));
   if (!view) return await startAgain(pass);
   const state = stateOf(view.status);
   switch (state) {
