@@ -202,6 +202,7 @@ class Server:
 # ---------------------------------------------------------------- the work
 
 SECRETS = [
+    (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),                                   # colours, which kubeadm writes into files too
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.S), "[redacted]"),
     (re.compile(r"eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?"), "[redacted]"),               # JSON web tokens
     (re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"), "[redacted]"),                 # bootstrap tokens
@@ -301,7 +302,6 @@ def reported(server, name, work):
     try:
         work()
     except StepFailed as e:
-        say("failed:", e)
         log = last_lines(at("%s/%s.log" % (LOG_DIR, name))) or str(e)
         server.report(name, "failed", started, now(), log)
         raise

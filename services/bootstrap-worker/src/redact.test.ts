@@ -23,6 +23,10 @@ describe('a log', () => {
     expect(text).toContain(digest);
   });
 
+  it('loses its colours', () => {
+    expect(redact('\u001b[0;37mCGROUPS_CPU\u001b[0m: \u001b[0;32menabled\u001b[0m')).toBe('CGROUPS_CPU: enabled');
+  });
+
   it('is cut to its last lines', () => {
     const text = Array.from({ length: 100 }, (_, i) => `line ${i}`).join('\n');
     expect(lastLines(text).split('\n')).toHaveLength(40);

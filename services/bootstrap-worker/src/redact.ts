@@ -1,4 +1,6 @@
 const HIDDEN = '[redacted]';
+/** Colours, which kubeadm writes into files too. */
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g');
 
 /**
  * Takes out of a log what looks like a secret: private keys, JSON web tokens, bootstrap tokens, certificate keys (64 hexadecimal digits that are
@@ -6,6 +8,7 @@ const HIDDEN = '[redacted]';
  */
 export const redact = (text: string): string =>
   text
+    .replace(COLOUR, '')
     .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, HIDDEN)
     .replace(/eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?/g, HIDDEN)
     .replace(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, HIDDEN)
