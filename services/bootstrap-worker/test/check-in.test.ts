@@ -1,88 +1,28 @@
 import type { Cluster, Machine } from '@shoto/api';
-import { SECRETS } from '@shoto/kube';
-import { createAuthority, type KeyedCertificate, publicKeyHash } from '@shoto/pki';
+import { type KeyedCertificate, publicKeyHash } from '@shoto/pki';
 import { until } from '@shoto/service/testing';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CheckInCertificate } from '../src/check-in/certificate.ts';
-import type { InstallPlan } from '../src/check-in/protocol.ts';
-import { RateLimit } from '../src/check-in/rate-limit.ts';
-import { type CheckInServer, startCheckInServer } from '../src/check-in/server.ts';
 import { issueTicket } from '../src/check-in/ticket.ts';
 import { CLUSTERS, MACHINES, uidOf } from '../src/world.ts';
-import { aCluster, aMachine, aRegion, aRelease, START } from './builders.ts';
+import { aCluster, aMachine, aRegion, START } from './builders.ts';
+import {
+  ask,
+  checkInCa,
+  fileOf,
+  installs,
+  mine,
+  other,
+  reasonOf,
+  report,
+  type Scenario,
+  serve,
+  servers,
+  ticketOf,
+} from './check-in-harness.ts';
 import { error } from './fake-kube.ts';
-import { machineKey, post } from './machine-client.ts';
+import { post } from './machine-client.ts';
 import { scenario } from './scenario.ts';
-
-type Scenario = Awaited<ReturnType<typeof scenario>>;
-type Key = { key: string; cert: string };
-
-let ca: KeyedCertificate;
-let [own, other]: Key[] = [];
-const servers: CheckInServer[] = [];
-
-beforeAll(async () => {
-  ca = await createAuthority('Shoto check-in');
-  [own, other] = await Promise.all([machineKey(), machineKey()]);
-});
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((s) => s.close()));
-});
-
-async function serve(s: Scenario, from: Pick<Scenario, 'checkIns' | 'wakeups'> = s, burst = 1000): Promise<string> {
-  const certificate = await new CheckInCertificate(ca, { ...s.clock, now: Date.now }).next([aRegion()]);
-  const server = await startCheckInServer({
-    host: '127.0.0.1',
-    port: 0,
-    certificate: certificate as KeyedCertificate,
-    checkIns: from.checkIns,
-    wakeups: from.wakeups,
-    rateLimit: new RateLimit({ perSecond: 100, burst, now: s.clock.now }),
-    metrics: s.metrics,
-    log: s.log,
-  });
-  servers.push(server);
-  return server.url;
-}
-
-const ticketOf = (s: Scenario, m: Machine): string => issueTicket(s.ticketKey, uidOf(m), m.spec.cluster.uid);
-
-/** A machine of the cluster asks, from its own server unless told otherwise. */
-const ask = (
-  s: Scenario,
-  url: string,
-  m: Machine,
-  o: { key?: Key | undefined; ticket?: string; instance?: object; has?: object } = {},
-) =>
-  post(
-    url,
-    '/v1/check-in',
-    {
-      ticket: o.ticket ?? ticketOf(s, m),
-      instance: {
-        id: `server-of-${m.metadata.name}`,
-        addresses: ['10.8.0.21'],
-        hostname: m.metadata.name,
-        ...o.instance,
-      },
-      has: o.has ?? { kubeadm: 'v1.35.4', kubelet: 'v1.35.4', containerd: 'v2.2.9' },
-    },
-    { ca: ca.certificate, ...('key' in o ? o.key : own) },
-  );
-
-const report = (url: string, step: object, key: Key | undefined = own) =>
-  post(url, '/v1/steps', { startedAt: new Date(START).toISOString(), ...step }, { ca: ca.certificate, ...key });
-
-const reasonOf = (answer: { status: number; body: Record<string, unknown> }): string =>
-  `${answer.status} ${answer.body.reason}`;
-const installs = (answer: { body: Record<string, unknown> }): InstallPlan => {
-  expect(answer.body).toMatchObject({ action: 'install' });
-  return answer.body as unknown as InstallPlan;
-};
-const fileOf = (plan: InstallPlan, path: string): string | undefined => {
-  const found = plan.files.find((f) => f.path === path);
-  return found && Buffer.from(found.content, 'base64').toString();
-};
 
 describe('the first control-plane machine', () => {
   let [cluster, machine]: [Cluster, Machine] = [aCluster(), aMachine(aCluster())];
@@ -116,7 +56,7 @@ describe('the first control-plane machine', () => {
       '0644 /etc/kubernetes/pki/front-proxy-ca.crt',
       '0644 /etc/kubernetes/pki/sa.pub',
     ]);
-    expect(s.machineNow(machine).status?.bootstrap.keyHash).toBe(publicKeyHash(own?.cert ?? ''));
+    expect(s.machineNow(machine).status?.bootstrap.keyHash).toBe(publicKeyHash(mine().cert));
     expect(s.clusterNow(cluster).status?.controlPlane.initMachine).toBe(machine.metadata.uid);
     expect(s.kube.writes).toEqual(['status machines tenant-a/web-cp-1', 'status clusters tenant-a/web']);
   });
@@ -262,7 +202,7 @@ describe('a machine is refused', () => {
     for (let i = 0; i < 3; i++) expect(reasonOf(await ask(s, url, machine, { key: other }))).toBe('403 TicketUsed');
     expect(s.events[0]).toMatchObject({ type: 'Warning', reason: 'TicketUsed' });
     const { bootstrap } = s.machineNow(machine).status ?? {};
-    expect(bootstrap?.keyHash).toBe(publicKeyHash(own?.cert ?? ''));
+    expect(bootstrap?.keyHash).toBe(publicKeyHash(mine().cert));
     expect(bootstrap?.conditions).toContainEqual(expect.objectContaining({ type: 'TicketMisused', status: 'True' }));
     expect(s.kube.writes.filter((w) => w.includes('machines'))).toHaveLength(2); // taken, misused
     expect(installs(await ask(s, url, machine)).init).toBe(true);
@@ -340,7 +280,7 @@ describe('the server', () => {
     const s = await scenario({ clusters: [cluster], machines: [machine] });
     const url = await serve(s);
     const body = { ticket: 'x'.repeat(70_000) };
-    expect(reasonOf(await post(url, '/v1/check-in', body, { ca: ca.certificate, ...own }))).toBe('413 BodyTooLong');
+    expect(reasonOf(await post(url, '/v1/check-in', body, mine()))).toBe('413 BodyTooLong');
   });
 
   it.each<[string, unknown, string]>([
@@ -350,7 +290,7 @@ describe('the server', () => {
     ['no instance', { ticket: 'x' }, 'instance'],
   ])('names the field in a request with %s', async (_, body, field) => {
     const s = await scenario({ clusters: [cluster], machines: [machine] });
-    const answer = await post(await serve(s), '/v1/check-in', body, { ca: ca.certificate, ...own });
+    const answer = await post(await serve(s), '/v1/check-in', body, mine());
     expect(reasonOf(answer)).toBe('400 InvalidRequest');
     expect(answer.body.detail).toContain(field);
   });
@@ -358,8 +298,8 @@ describe('the server', () => {
   it('knows two paths and one method', async () => {
     const s = await scenario({ clusters: [cluster], machines: [machine] });
     const url = await serve(s);
-    expect((await post(url, '/', {}, { ca: ca.certificate, ...own })).status).toBe(404);
-    expect((await post(url, '/v1/steps', '', { ca: ca.certificate, ...own, method: 'GET' })).status).toBe(405);
+    expect((await post(url, '/', {}, mine())).status).toBe(404);
+    expect((await post(url, '/v1/steps', '', { ...mine(), method: 'GET' })).status).toBe(405);
   });
 
   it('slows down one source that asks too often', async () => {
@@ -377,173 +317,11 @@ describe('the server', () => {
   it('shows a new certificate of the same CA without a restart', async () => {
     const s = await scenario({ clusters: [cluster], machines: [machine] });
     const url = await serve(s);
-    const certificates = new CheckInCertificate(ca, { ...s.clock, now: Date.now });
+    const certificates = new CheckInCertificate(checkInCa(), { ...s.clock, now: Date.now });
     const [a, b] = [await certificates.next([aRegion()]), await certificates.next([aRegion()])];
     expect(b).toBeUndefined();
     servers[0]?.setCertificate(a as KeyedCertificate);
     expect(installs(await ask(s, url, machine)).init).toBe(true);
     expect(await certificates.next([aRegion(), aRegion('https://bootstrap.example:9443')])).toBeDefined();
-  });
-});
-
-describe('the machines of a cluster', () => {
-  it('make the control plane exactly once, when all ask two replicas at the same time', async () => {
-    const cluster = aCluster({
-      spec: { controlPlane: { count: 3, flavor: 'm', serverGroupPolicy: 'soft-anti-affinity' } },
-    });
-    const machines = ['web-cp-1', 'web-cp-2', 'web-cp-3'].map((name) => aMachine(cluster, { name }));
-    const s = await scenario({ clusters: [cluster], machines });
-    const replicas = [s, s.replica()];
-    for (const r of replicas) r.clusterCache.lag(); // none of them learns of the other's write by its watch
-    const urls = await Promise.all(replicas.map((r) => serve(s, r)));
-    const keys = await Promise.all(machines.map(() => machineKey()));
-
-    const answers: Record<string, unknown>[] = [];
-    const asked = machines.flatMap((m, i) =>
-      urls.map(async (url) => answers.push((await ask(s, url, m, { key: keys[i] })).body)),
-    );
-    await until(() => s.clock.pending === 4, { what: 'the two that have to wait do so, at both replicas' });
-    await s.clock.advance(20_000);
-    await Promise.all(asked);
-
-    const makers = new Set(
-      answers.filter((a) => a.action === 'install').map((a) => (a as unknown as InstallPlan).machine.name),
-    );
-    expect(makers.size).toBe(1);
-    expect(answers.filter((a) => a.action === 'wait')).toHaveLength(4);
-  });
-
-  it('give the making of the control plane to another when its maker is lost, and not while it only seems lost', async () => {
-    const cluster = aCluster();
-    const [first, second] = [aMachine(cluster), aMachine(cluster, { name: 'web-cp-2' })];
-    const s = await scenario({ clusters: [cluster], machines: [first] });
-    await ask(s, await serve(s), first);
-    const r = s.replica();
-    s.kube.put(MACHINES, second);
-    s.kube.drop(MACHINES, first.metadata);
-    r.machineCache.lag(); // shows it as gone
-    s.kube.put(MACHINES, first);
-    const url = await serve(s, r);
-    const waiting = ask(s, url, second, { key: other });
-    await until(() => s.clock.pending > 0, { what: 'it waits, for the live list has the maker' });
-    await s.clock.advance(20_000);
-    expect((await waiting).body).toMatchObject({ action: 'wait' });
-
-    s.kube.drop(MACHINES, first.metadata);
-    const t = s.replica();
-    expect(installs(await ask(s, await serve(s, t), second, { key: other })).init).toBe(true);
-    expect(s.clusterNow(cluster).status?.controlPlane.initMachine).toBe(second.metadata.uid);
-  });
-
-  it('join as workers once the control plane is up, each with a token of its own and none of the keys', async () => {
-    const cluster = aCluster();
-    const worker = aMachine(cluster, { name: 'web-w-1', role: 'worker', spec: { labels: { tier: 'web' } } });
-    const s = await scenario({ clusters: [cluster], machines: [worker] });
-    const url = await serve(s);
-    const answer = ask(s, url, worker);
-    await until(() => s.clock.pending > 0, { what: 'it waits for the control plane' });
-    s.kube.put(CLUSTERS, {
-      ...s.clusterNow(cluster),
-      status: aCluster({ controlPlane: { initialized: true } }).status,
-    } as Cluster);
-
-    const plan = installs(await answer);
-    expect(plan).toMatchObject({
-      init: false,
-      role: 'worker',
-      node: { name: 'web-w-1', labels: { tier: 'web', 'shoto.dev/pool': 'default' } },
-    });
-    expect(plan.files.map((f) => f.path)).toEqual(['/etc/shoto/discovery.yaml', '/etc/shoto/kubeadm.yaml']);
-    expect(JSON.stringify(plan.files.map((f) => fileOf(plan, f.path)))).not.toContain('PRIVATE KEY');
-    const [token] = s
-      .workload(cluster)
-      .all<{ metadata: { name: string }; type: string; data: Record<string, string> }>(SECRETS);
-    const data = Object.fromEntries(
-      Object.entries(token?.data ?? {}).map(([k, v]) => [k, Buffer.from(v, 'base64').toString()]),
-    );
-    expect(token?.type).toBe('bootstrap.kubernetes.io/token');
-    expect(data).toMatchObject({
-      expiration: new Date(s.clock.now() + 15 * 60_000).toISOString(),
-      'usage-bootstrap-authentication': 'true',
-      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
-      description: expect.stringContaining('web-w-1'),
-    });
-    expect(data['usage-bootstrap-signing']).toBeUndefined();
-    expect(fileOf(plan, '/etc/shoto/kubeadm.yaml')).toContain(
-      `tlsBootstrapToken: ${data['token-id']}.${data['token-secret']}`,
-    );
-
-    await ask(s, url, worker); // asking twice leaves one token
-    expect(s.workload(cluster).all(SECRETS)).toHaveLength(1);
-    await report(url, { step: 'joined', state: 'done' });
-    await until(() => s.workload(cluster).all(SECRETS).length === 0, { what: 'the token is taken away' });
-  });
-
-  it('join the control plane one after the other', async () => {
-    const cluster = aCluster({ controlPlane: { initialized: true, initMachine: 'first' } });
-    const [b, c] = ['web-cp-2', 'web-cp-3'].map((name) => aMachine(cluster, { name })) as [Machine, Machine];
-    const s = await scenario({ clusters: [cluster], machines: [b, c] });
-    const url = await serve(s);
-    const plan = installs(await ask(s, url, b));
-    expect(plan).toMatchObject({ init: false, role: 'control-plane' });
-    expect(fileOf(plan, '/etc/kubernetes/pki/etcd/ca.key')).toContain('PRIVATE KEY');
-    expect(fileOf(plan, '/etc/shoto/kubeadm.yaml')).toContain('controlPlane:');
-
-    const waiting = ask(s, url, c, { key: other });
-    await until(() => s.clock.pending > 0, { what: 'the third waits for the second' });
-    await report(url, { step: 'joined', state: 'done' });
-    expect(installs(await waiting).init).toBe(false);
-    expect(s.clusterNow(cluster).status?.controlPlane.joinMachine).toBe(c.metadata.uid);
-  });
-
-  it('are told to ask again when the API of their cluster does not answer', async () => {
-    const cluster = aCluster({ controlPlane: { initialized: true } });
-    const worker = aMachine(cluster, { name: 'web-w-1', role: 'worker' });
-    const s = await scenario({ clusters: [cluster], machines: [worker] });
-    s.workload(cluster).down = error(0, 'Unreachable');
-    expect((await ask(s, await serve(s), worker)).body).toMatchObject({
-      action: 'wait',
-      reason: 'ControlPlaneUnreachable',
-    });
-  });
-
-  it('wait while the cluster is paused', async () => {
-    const cluster = aCluster({ spec: { paused: true } });
-    const machine = aMachine(cluster);
-    const s = await scenario({ clusters: [cluster], machines: [machine] });
-    const waiting = ask(s, await serve(s), machine);
-    await until(() => s.clock.pending > 0, { what: 'it waits' });
-    await s.clock.advance(20_000);
-    expect((await waiting).body).toMatchObject({ action: 'wait', reason: 'ClusterPaused' });
-  });
-
-  it('are told what is wrong with the release, and so is the person', async () => {
-    const cluster = aCluster();
-    const machine = aMachine(cluster);
-    const release = aRelease({ overrides: { initConfiguration: '- not a mapping' } });
-    const s = await scenario({ clusters: [cluster], machines: [machine], release });
-    expect((await ask(s, await serve(s), machine)).body).toMatchObject({
-      action: 'wait',
-      reason: 'ReleaseInvalid',
-      message: expect.stringContaining('spec.overrides.initConfiguration'),
-    });
-    expect(s.events).toEqual([expect.objectContaining({ reason: 'ReleaseInvalid' })]);
-  });
-
-  it('are sent the binaries that their image lacks, and no others', async () => {
-    const artifact = (name: string) => ({
-      name,
-      url: `https://example.org/${name}`,
-      sha256: 'a'.repeat(64),
-      path: `/usr/bin/${name}`,
-      mode: '0755',
-    });
-    const release = aRelease({ artifacts: ['kubeadm', 'kubelet', 'containerd', 'crictl'].map(artifact) });
-    const cluster = aCluster();
-    const machine = aMachine(cluster);
-    const s = await scenario({ clusters: [cluster], machines: [machine], release });
-    const has = { kubeadm: 'v1.35.4', kubelet: 'v1.34.0', containerd: null };
-    const plan = installs(await ask(s, await serve(s), machine, { has }));
-    expect(plan.artifacts.map((a) => a.name)).toEqual(['kubelet', 'containerd', 'crictl']);
   });
 });

@@ -16,7 +16,7 @@ const PATH =
   /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig|steps)$/;
 
 /** Steps of a Machine that installs: those that are not stored too. */
-export interface MachineSteps {
+interface MachineSteps {
   machine: string;
   steps: { name: string; state: 'running' | 'done' | 'failed'; startedAt: string; seconds?: number | undefined }[];
 }
