@@ -141,7 +141,7 @@ function objectOf<T extends object>(body: unknown): T {
   throw new ProblemError(
     400,
     'BadRequest',
-    `the body must be a JSON object, not ${body === undefined ? 'empty' : Array.isArray(body) ? 'a list' : JSON.stringify(body).slice(0, 80)}`,
+    `the body must be a JSON object, not ${body === undefined || body === null ? 'nothing' : Array.isArray(body) ? 'a list' : JSON.stringify(body).slice(0, 80)}`,
   );
 }
 

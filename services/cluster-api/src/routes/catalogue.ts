@@ -1,45 +1,92 @@
-import { API_VERSION, parseObject, type Tenant, TenantKind } from '@shoto/api';
+import { API_VERSION, parseObject, type Region, type Tenant, TenantKind } from '@shoto/api';
 import type { FastifyInstance } from 'fastify';
-import { ADMINS, mayUse, requireAdmin } from '../auth/access.ts';
+import { ADMINS, mayUse, requireAdmin, type User } from '../auth/access.ts';
 import type { ClusterDeps } from '../clusters.ts';
+import { ProblemError } from '../problem.ts';
 import { TYPES } from '../store.ts';
-import { ensureNamespace } from '../tenants.ts';
+import { ensureNamespace, tenantOf } from '../tenants.ts';
 import { slim } from './clusters.ts';
-import { Problem, RegionList, ReleaseList, TemplateList, TenantCreate, TenantList, TenantObject } from './schemas.ts';
+import {
+  NameParams,
+  Problem,
+  RegionList,
+  RegionObject,
+  ReleaseList,
+  ReleaseObject,
+  TemplateList,
+  TemplateObject,
+  TenantCreate,
+  TenantList,
+  TenantObject,
+} from './schemas.ts';
 import type { InputTypes } from './types.ts';
 
-const byName = <T extends { metadata: { name: string } }>(items: T[]) => ({
-  items: items.map(slim).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
-});
+interface Named {
+  metadata: { name: string };
+}
+
+const sorted = <T extends Named>(items: T[]): T[] =>
+  items.map(slim).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+
+/** Where credentials lie is nobody's business but an administrator's. */
+function shownTo(user: User, region: Region): Named & { spec: object } {
+  if (user.groups.includes(ADMINS)) return region;
+  const { openstack: _, ...spec } = region.spec;
+  return { ...region, spec };
+}
 
 /** What there is to choose from: regions, releases, templates, tenants. Small lists, answered from memory. */
 export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
   const app = server.withTypeProvider<InputTypes>();
   const tags = ['catalogue'];
-  app.get(
-    '/v1/regions',
-    { schema: { tags, summary: 'List regions', response: { 200: RegionList, default: Problem } } },
-    async (req) => {
-      const all = byName(d.store.regions());
-      // Where credentials lie is nobody's business but an administrator's.
-      if (req.user.groups.includes(ADMINS)) return all;
-      return { items: all.items.map(({ spec: { openstack: _, ...spec }, ...r }) => ({ ...r, spec })) };
+  const kinds = [
+    {
+      one: 'region',
+      list: RegionList,
+      object: RegionObject,
+      all: (user: User): Named[] => d.store.regions().map((r) => shownTo(user, r)),
     },
-  );
-  app.get(
-    '/v1/releases',
-    { schema: { tags, summary: 'List Kubernetes releases', response: { 200: ReleaseList, default: Problem } } },
-    async () => byName(d.store.releases()),
-  );
-  app.get(
-    '/v1/templates',
-    { schema: { tags, summary: 'List cluster templates', response: { 200: TemplateList, default: Problem } } },
-    async () => byName(d.store.templates()),
-  );
+    { one: 'release', list: ReleaseList, object: ReleaseObject, all: (): Named[] => d.store.releases() },
+    { one: 'template', list: TemplateList, object: TemplateObject, all: (): Named[] => d.store.templates() },
+  ];
+  for (const { one, list, object, all } of kinds) {
+    app.get(
+      `/v1/${one}s`,
+      { schema: { tags, summary: `List ${one}s`, response: { 200: list, default: Problem } } },
+      async (req) => ({ items: sorted(all(req.user)) }),
+    );
+    app.get(
+      `/v1/${one}s/:name`,
+      { schema: { tags, summary: `Read a ${one}`, params: NameParams, response: { 200: object, default: Problem } } },
+      async (req) => {
+        const items = sorted(all(req.user));
+        const found = items.find((i) => i.metadata.name === req.params.name);
+        if (found) return found;
+        const names = items.map((i) => i.metadata.name).join(', ');
+        throw new ProblemError(
+          404,
+          'NotFound',
+          `${one} ${req.params.name} does not exist: ${names ? `there are ${names}` : 'there is none'}`,
+        );
+      },
+    );
+  }
   app.get(
     '/v1/tenants',
     { schema: { tags, summary: 'List your tenants', response: { 200: TenantList, default: Problem } } },
-    async (req) => byName(d.store.tenants().filter((t) => mayUse(req.user, t.metadata.name))),
+    async (req) => ({ items: sorted(d.store.tenants().filter((t) => mayUse(req.user, t.metadata.name))) }),
+  );
+  app.get(
+    '/v1/tenants/:name',
+    {
+      schema: {
+        tags,
+        summary: 'Read a tenant of yours',
+        params: NameParams,
+        response: { 200: TenantObject, default: Problem },
+      },
+    },
+    async (req) => slim(await tenantOf(d, req.user, req.params.name)),
   );
   app.post(
     '/v1/tenants',

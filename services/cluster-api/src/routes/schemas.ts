@@ -51,9 +51,14 @@ export const Problem = {
 export const ClusterObject = object(ClusterSpec);
 export const ClusterList = list(ClusterObject);
 export const MachineList = list(object(MachineSpec));
-export const RegionList = list(object(RegionSpec));
-export const ReleaseList = list(object(KubernetesReleaseSpec));
-export const TemplateList = list(object(ClusterTemplateSpec));
+export const RegionObject = object(
+  RegionSpec.partial({ openstack: true }).describe('Without `openstack` where the asker is no administrator.'),
+);
+export const RegionList = list(RegionObject);
+export const ReleaseObject = object(KubernetesReleaseSpec);
+export const ReleaseList = list(ReleaseObject);
+export const TemplateObject = object(ClusterTemplateSpec);
+export const TemplateList = list(TemplateObject);
 export const TenantObject = object(TenantSpec);
 export const TenantList = list(TenantObject);
 
