@@ -1,0 +1,30 @@
+/**
+ * `make bench`: what clusters cost. Progress goes to stderr; the last line of stdout is JSON, as bench/README.md explains.
+ */
+import { measure } from './measure.ts';
+import { readOptions } from './options.ts';
+import { report } from './report.ts';
+import { ownSeconds } from './waits.ts';
+import { type BenchWorld, startBenchWorld } from './world.ts';
+
+const started = Date.now();
+const say = (text: string): void =>
+  console.error(`[${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s] ${text}`);
+
+const interrupted = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+});
+let world: BenchWorld | undefined;
+try {
+  const options = readOptions(process.env);
+  world = await startBenchWorld(options, say);
+  const seen = await Promise.race([measure(world, options, say), interrupted]);
+  console.log(JSON.stringify(report(options, world, seen, await ownSeconds(world.system, seen))));
+} catch (e) {
+  console.error(`the benchmark failed: ${(e as Error).message}${world ? `\nlogs: ${world.system.dir}/logs` : ''}`);
+  process.exitCode = 1;
+} finally {
+  await world?.end();
+}
+process.exit();

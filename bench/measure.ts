@@ -1,0 +1,203 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClusterKind, type Machine, MachineKind, resourceOf, tenantNamespace } from '@shoto/api';
+import { EVENTS, type HasMeta } from '@shoto/kube';
+import { Team } from './clusters.ts';
+import { type Counts, takeCounts, writesOfServices } from './counts.ts';
+import type { BenchOptions } from './options.ts';
+import { cpuOf, growth, peakRssMiB } from './processes.ts';
+import type { BenchWorld } from './world.ts';
+
+/** What happened between two moments. */
+export interface Window {
+  seconds: number;
+  cpu: Record<string, number>;
+  counts: Counts;
+}
+
+/** Everything that was seen; `report.ts` makes figures of it. */
+export interface Observations {
+  /** When each cluster was asked for and when it was ready, in milliseconds since 1970. */
+  clusters: { name: string; uid: string; asked: number; ready: number }[];
+  /** From the first request to the last cluster that is Ready. */
+  wallSeconds: number;
+  /** From the first request until nothing is written any more. */
+  creation: Window;
+  idle: Window;
+  deletion: Window;
+  /** Events by the kind that they are about. */
+  events: Record<string, number>;
+  /** Sizes of the Machines' JSON, in bytes. */
+  machines: { bytes: number; bytesWithManagedFields: number }[];
+  peakRssMiB: Record<string, number>;
+}
+
+/** Nothing was written for so long: it is over. */
+const QUIET_MS = 5_000;
+
+/** Makes clusters, waits, lets them idle, deletes them. @throws {Error} where a cluster is not ready, or something is left */
+export async function measure(world: BenchWorld, o: BenchOptions, say: (text: string) => void): Promise<Observations> {
+  const team = new Team(world.system);
+  const counter = world.countsItself ? world.kube : undefined;
+  const counts = () => takeCounts(world.system, counter);
+  const names = Array.from({ length: o.clusters }, (_, i) => `bench-${String(i + 1).padStart(3, '0')}`);
+  const left = async () => JSON.stringify(await holdings(world));
+  const heldBefore = await left();
+  await quiet(world);
+
+  say(`creating ${o.clusters} clusters of 1 control plane and ${o.workers} workers`);
+  const creation = await begin(world, counts);
+  const asked = new Map<string, number>();
+  const ready = new Map<string, number>();
+  const started = Date.now();
+  await together('ready', names, o.timeoutSeconds, say, async (name, signal, told) => {
+    asked.set(name, Date.now());
+    await team.create(name, o.workers);
+    await team.follow(name, 'ready', signal, told);
+    ready.set(name, Date.now());
+  });
+  const wallSeconds = (Date.now() - started) / 1000;
+  await quiet(world);
+  const created = await creation();
+  const clusters = await uids(world);
+  const machines = await machineSizes(world);
+  const events = await eventsByKind(world);
+
+  say(`idle for ${o.idleSeconds} s`);
+  const idling = await begin(world, counts);
+  await sleep(o.idleSeconds * 1000);
+  const idle = await idling();
+
+  say('deleting');
+  const deletion = await begin(world, counts);
+  await together('gone', names, o.timeoutSeconds, say, async (name, signal, told) => {
+    await team.delete(name);
+    await team.follow(name, 'gone', signal, told);
+  });
+  const deleted = await deletion();
+  const clustersLeft = await team.list();
+  const heldAfter = await left();
+  if (clustersLeft.length > 0 || heldAfter !== heldBefore)
+    throw new Error(
+      `something is left: clusters [${clustersLeft.join(', ')}]; in the cloud ${heldAfter}, before ${heldBefore}`,
+    );
+  return {
+    clusters: names.map((name) => ({
+      name,
+      uid: clusters.get(name)!,
+      asked: asked.get(name)!,
+      ready: ready.get(name)!,
+    })),
+    wallSeconds,
+    creation: created,
+    idle,
+    deletion: deleted,
+    events,
+    machines,
+    peakRssMiB: Object.fromEntries(Object.entries(world.processes).map(([name, pid]) => [name, peakRssMiB(pid)])),
+  };
+}
+
+/** Opens a window; what it returns closes it. Scrapes lie outside of the CPU figures. */
+async function begin(world: BenchWorld, counts: () => Promise<Counts>): Promise<() => Promise<Window>> {
+  const countsBefore = await counts();
+  const cpuBefore = cpuOf(world.processes);
+  const started = Date.now();
+  return async () => {
+    const cpu = growth(cpuBefore, cpuOf(world.processes));
+    const seconds = (Date.now() - started) / 1000;
+    const after = await counts();
+    const names = Object.keys(after) as (keyof Counts)[];
+    return {
+      seconds,
+      cpu,
+      counts: Object.fromEntries(names.map((n) => [n, growth(countsBefore[n], after[n])])) as unknown as Counts,
+    };
+  };
+}
+
+/** Waits until the services write nothing any more. */
+async function quiet(world: BenchWorld): Promise<void> {
+  let last = await writesOfServices(world.system);
+  let since = Date.now();
+  const deadline = since + 60_000;
+  while (Date.now() - since < QUIET_MS && Date.now() < deadline) {
+    await sleep(500);
+    const now = await writesOfServices(world.system);
+    if (now !== last) since = Date.now();
+    last = now;
+  }
+}
+
+/** Does one thing with all clusters at once, and says how far it is. @throws {Error} with the clusters that are not there in time, and why */
+async function together(
+  goal: string,
+  names: string[],
+  timeoutSeconds: number,
+  say: (text: string) => void,
+  act: (name: string, signal: AbortSignal, told: (message: string) => void) => Promise<void>,
+): Promise<void> {
+  const messages = new Map<string, string>();
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const started = Date.now();
+  let done = 0;
+  const progress = setInterval(
+    () => say(`${done} of ${names.length} ${goal} after ${Math.round((Date.now() - started) / 1000)} s`),
+    10_000,
+  );
+  try {
+    const results = await Promise.allSettled(
+      names.map(async (name) => {
+        await act(name, signal, (message) => messages.set(name, message));
+        done++;
+      }),
+    );
+    const failed = results.flatMap((r, i) =>
+      r.status === 'rejected'
+        ? [`${names[i]}: ${(r.reason as Error).message} (${messages.get(names[i]!) ?? 'never heard of'})`]
+        : [],
+    );
+    if (failed.length > 0)
+      throw new Error(
+        `${failed.length} of ${names.length} clusters are not ${goal}:\n  ${failed.slice(0, 10).join('\n  ')}`,
+      );
+    say(`${done} of ${names.length} ${goal} after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  } finally {
+    clearInterval(progress);
+  }
+}
+
+/** What the project holds in the simulated cloud; what Nova keeps of deleted servers does not count. */
+async function holdings(world: BenchWorld): Promise<Record<string, number>> {
+  const answer = await fetch(`${world.system.simulator!.adminUrl}/state`);
+  const { projects } = (await answer.json()) as { projects: Record<string, Record<string, number>> };
+  return Object.fromEntries(
+    Object.entries(projects.shoto ?? {}).filter(([kind, n]) => kind !== 'deletedServers' && kind !== 'images' && n > 0),
+  );
+}
+
+async function uids(world: BenchWorld): Promise<Map<string, string>> {
+  const clusters = await world.kube.listAll<HasMeta>(resourceOf(ClusterKind), {
+    namespace: tenantNamespace(world.system.tenant),
+  });
+  return new Map(clusters.map((c) => [c.metadata.name, c.metadata.uid ?? '']));
+}
+
+async function machineSizes(world: BenchWorld): Promise<Observations['machines']> {
+  const machines = await world.kube.listAll<Machine & HasMeta>(resourceOf(MachineKind), {
+    namespace: tenantNamespace(world.system.tenant),
+  });
+  const size = (o: object): number => Buffer.byteLength(JSON.stringify(o));
+  return machines.map((m) => ({
+    bytes: size({ ...m, metadata: { ...m.metadata, managedFields: undefined } }),
+    bytesWithManagedFields: size(m),
+  }));
+}
+
+async function eventsByKind(world: BenchWorld): Promise<Record<string, number>> {
+  const events = await world.kube.listAll<HasMeta & { regarding?: { kind?: string } }>(EVENTS, {
+    namespace: tenantNamespace(world.system.tenant),
+  });
+  const kinds: Record<string, number> = {};
+  for (const e of events) kinds[e.regarding?.kind ?? ''] = (kinds[e.regarding?.kind ?? ''] ?? 0) + 1;
+  return kinds;
+}
