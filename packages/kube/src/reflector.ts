@@ -146,6 +146,13 @@ export class Reflector<T extends HasMeta> {
       } catch (e) {
         if (this.#stop.signal.aborted) return;
         if (this.#round.signal.aborted) continue;
+        // A quiet kind: an API server sends no bookmark while nothing of it changes. Whether the server still lives, the next
+        // watch tells; nothing was missed, since it begins where this one stood.
+        const silent = e instanceof KubeError && e.reason === 'Timeout' && performance.now() - started >= this.#idleMs;
+        if (silent) {
+          failures = 0;
+          continue;
+        }
         if (e instanceof KubeError && e.isGone) this.#resourceVersion = '';
         else this.#o.onError?.(e);
         if (performance.now() - started > 10_000) failures = 0;
@@ -158,6 +165,10 @@ export class Reflector<T extends HasMeta> {
     const backoff = Math.min(MAX_BACKOFF_MS, (this.#o.backoffMs ?? 250) * 2 ** Math.min(failures, 20));
     const ms = Math.max(atLeastMs, backoff * (0.5 + Math.random() / 2));
     await sleep(ms, undefined, { signal: AbortSignal.any([this.#stop.signal, this.#round.signal]) }).catch(() => {});
+  }
+
+  get #idleMs(): number {
+    return this.#o.idleMs ?? 90_000;
   }
 
   get #signal(): AbortSignal {
@@ -198,7 +209,8 @@ export class Reflector<T extends HasMeta> {
 
   /** @returns how many events came until the server ended the watch */
   async #watch(): Promise<number> {
-    const { client, type, idleMs = 90_000 } = this.#o;
+    const { client, type } = this.#o;
+    const idleMs = this.#idleMs;
     const path = listPath(type, this.#query, {
       watch: 'true',
       allowWatchBookmarks: 'true',
