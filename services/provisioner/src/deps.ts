@@ -6,10 +6,7 @@ import type { RegionRuntime } from './region/runtime.ts';
 import type { View } from './view.ts';
 
 /** What of the Kubernetes client passes use. */
-export type Kube = Pick<
-  KubeClient,
-  'get' | 'create' | 'delete' | 'jsonPatch' | 'patchStatusMap' | 'removeFinalizer'
->;
+export type Kube = Pick<KubeClient, 'get' | 'create' | 'delete' | 'jsonPatch' | 'patchStatusMap' | 'removeFinalizer'>;
 
 /** Asks for passes. */
 export interface Wake {

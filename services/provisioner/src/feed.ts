@@ -27,11 +27,17 @@ export function clusterChanged(now: Cluster | undefined, before: Cluster): boole
 }
 
 /** What other services say of a Cluster, as far as Ready is made of it. */
-const said = ({ status: s }: Cluster) => [s?.controlPlane?.initialized, s?.controlPlane?.conditions, s?.addons?.conditions, s?.health?.conditions];
+const said = ({ status: s }: Cluster) => [
+  s?.controlPlane?.initialized,
+  s?.controlPlane?.conditions,
+  s?.addons?.conditions,
+  s?.health?.conditions,
+];
 
 /** Whether the certificate authorities of a Cluster have just been made: user-data can be had now. */
 export const pkiCameUp = (now: Cluster, before: Cluster | undefined): boolean =>
-  isTrue(now.status?.controlPlane?.conditions, 'PKIReady') && !isTrue(before?.status?.controlPlane?.conditions, 'PKIReady');
+  isTrue(now.status?.controlPlane?.conditions, 'PKIReady') &&
+  !isTrue(before?.status?.controlPlane?.conditions, 'PKIReady');
 
 /** Whether a Machine that is new to us needs a pass. One whose network is not there is woken by its Cluster's pass. */
 export function machineNeedsWork(m: Machine, infra: Partial<Infrastructure>): boolean {

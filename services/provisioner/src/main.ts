@@ -27,9 +27,7 @@ await runService({
       metrics,
       ready: async () => [
         ...engine.problems(),
-        ...(provisioner?.synced()
-          ? []
-          : [{ part: 'management cluster', message: 'its objects are not read yet' }]),
+        ...(provisioner?.synced() ? [] : [{ part: 'management cluster', message: 'its objects are not read yet' }]),
       ],
     });
     onShutdown(() => ops.close());
@@ -86,7 +84,9 @@ async function installationOf(
 ): Promise<string | undefined> {
   while (!signal.aborted) {
     try {
-      const namespace = await kube.get<{ metadata: { name: string; uid?: string } }>(NAMESPACES, { name: 'kube-system' });
+      const namespace = await kube.get<{ metadata: { name: string; uid?: string } }>(NAMESPACES, {
+        name: 'kube-system',
+      });
       if (namespace?.metadata.uid) return namespace.metadata.uid;
       log.warn({}, 'the management cluster has no namespace kube-system: set SHOTO_INSTALLATION');
     } catch (err) {

@@ -40,10 +40,8 @@ export const machineTags = (o: Owner, machineUid: string): string[] => [...clust
 export const ownedBy = (o: Owner): string => `Shoto ${o.installation} cluster ${o.clusterUid}`;
 
 /** Whether a cloud object is provably the Cluster's: by its tag, or by its description where tags are not there yet. */
-export const isOwned = (
-  o: Owner,
-  thing: { tags?: readonly string[] | null; description?: string | null },
-): boolean => (thing.tags ?? []).includes(clusterTag(o.clusterUid)) || thing.description === ownedBy(o);
+export const isOwned = (o: Owner, thing: { tags?: readonly string[] | null; description?: string | null }): boolean =>
+  (thing.tags ?? []).includes(clusterTag(o.clusterUid)) || thing.description === ownedBy(o);
 
 /** Name in the cloud of a Cluster's network, router, load balancer, ...: `shoto-web-1a2b3c4d`, or with a part at its end. */
 export const cloudName = (cluster: { name: string; uid: string }, part?: string): string =>

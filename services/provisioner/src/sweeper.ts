@@ -40,7 +40,11 @@ export function startSweeper(o: SweeperOptions): () => Promise<void> {
         const claims: Claims = { hasCluster: (uid) => clusters.has(uid), hasMachine: (uid) => machines.has(uid) };
         const orphans = await findOrphans(region, o.installation, claims, o.clock.now());
         gauge.set({ region: name }, orphans.length);
-        if (orphans.length > 0) o.log.warn({ region: name, count: orphans.length, orphans: orphans.slice(0, 20) }, 'things of ours belong to nobody');
+        if (orphans.length > 0)
+          o.log.warn(
+            { region: name, count: orphans.length, orphans: orphans.slice(0, 20) },
+            'things of ours belong to nobody',
+          );
         const condition = orphansCondition(orphans, region.region.status?.provisioner?.conditions);
         if (condition) await o.regions.state(name, [condition]);
       } catch (err) {

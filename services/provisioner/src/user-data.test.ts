@@ -51,6 +51,8 @@ it('tries again when the bootstrap-worker fails, without telling what it said', 
 
 it('says that nobody answers', async () => {
   const gone = userDataClient({ url: 'http://127.0.0.1:9' });
-  await expect(gone.get(machine, new AbortController().signal)).rejects.toMatchObject({ reason: 'BootstrapWorkerUnavailable' });
+  await expect(gone.get(machine, new AbortController().signal)).rejects.toMatchObject({
+    reason: 'BootstrapWorkerUnavailable',
+  });
   await gone.close();
 });

@@ -6,7 +6,10 @@ interface Thing {
   metadata: { name: string; resourceVersion: string; uid?: string; deletionTimestamp?: string; finalizers?: string[] };
   owner: string;
 }
-const thing = (name: string, resourceVersion: string, owner = 'web'): Thing => ({ metadata: { name, resourceVersion }, owner });
+const thing = (name: string, resourceVersion: string, owner = 'web'): Thing => ({
+  metadata: { name, resourceVersion },
+  owner,
+});
 
 function scenario(...cached: Thing[]) {
   const clock = manualClock();

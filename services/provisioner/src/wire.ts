@@ -131,7 +131,8 @@ export function wire(o: WireOptions): Provisioner {
     onError: onError('releases'),
     onChange: (key, now, before) => {
       if (before && now) return; // a release never changes in what machines are made from
-      for (const c of clusters.list()) if (c.spec.release === key || c.spec.nodePools.some((p) => p.release === key)) wakeStuck(c);
+      for (const c of clusters.list())
+        if (c.spec.release === key || c.spec.nodePools.some((p) => p.release === key)) wakeStuck(c);
     },
   });
   const regionReflector = new Reflector<Region>({
@@ -172,11 +173,18 @@ export function wire(o: WireOptions): Provisioner {
 
   // Clusters that name no Region share one queue, so that a typing error makes no queue of its own.
   const queueName = (kind: string, region: string) => `${kind}/${regions.has(region) ? region : '_none'}`;
-  const onPassError = (what: 'cluster' | 'machine') => (key: string, error: ReconcileError, nextMs: number | undefined) =>
-    log.warn(
-      { cluster: what === 'cluster' ? key : undefined, machine: what === 'machine' ? key : undefined, reason: error.reason, problem: error.message, nextMs },
-      'pass did not succeed',
-    );
+  const onPassError =
+    (what: 'cluster' | 'machine') => (key: string, error: ReconcileError, nextMs: number | undefined) =>
+      log.warn(
+        {
+          cluster: what === 'cluster' ? key : undefined,
+          machine: what === 'machine' ? key : undefined,
+          reason: error.reason,
+          problem: error.message,
+          nextMs,
+        },
+        'pass did not succeed',
+      );
   const clusterQueue = (region: string): KeyQueue =>
     engine.queue(queueName('clusters', region), {
       concurrency: o.concurrency,
@@ -201,7 +209,8 @@ export function wire(o: WireOptions): Provisioner {
   }
   function wakeMachinesOf(c: Cluster): void {
     if (!engine.owns(c.metadata.uid ?? '')) return;
-    for (const m of machines.byIndex('cluster', keyOf(c))) if (!m.status?.server?.id && needsWork(m)) wakeMachine(keyOf(m), m);
+    for (const m of machines.byIndex('cluster', keyOf(c)))
+      if (!m.status?.server?.id && needsWork(m)) wakeMachine(keyOf(m), m);
   }
   function wakeStuck(c: Cluster): void {
     if (engine.owns(c.metadata.uid ?? '') && clusterNeedsWork(c)) wakeCluster(keyOf(c));
@@ -257,7 +266,9 @@ export function wire(o: WireOptions): Provisioner {
       clusterFeeder.stop();
       gather.close();
       await engine.close();
-      await Promise.all([clusters, machines, releases, regionReflector, ...secretWatches.values()].map((r) => r.stop()));
+      await Promise.all(
+        [clusters, machines, releases, regionReflector, ...secretWatches.values()].map((r) => r.stop()),
+      );
       await regions.close();
     },
   };

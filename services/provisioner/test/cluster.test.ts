@@ -25,8 +25,11 @@ describe('a cluster with a load balancer', () => {
     world = await startWorld();
     await world.createCluster({ workers: 2 });
     const machines = await world.untilMachines('three servers run', allActive(3));
-    const cluster = await world.untilCluster('its endpoint is ready', (c) =>
-      isTrue(c.status?.infrastructure.conditions, 'EndpointReady') && isTrue(c.status?.infrastructure.conditions, 'MachinesReady'),
+    const cluster = await world.untilCluster(
+      'its endpoint is ready',
+      (c) =>
+        isTrue(c.status?.infrastructure.conditions, 'EndpointReady') &&
+        isTrue(c.status?.infrastructure.conditions, 'MachinesReady'),
     );
     const infra = cluster.status?.infrastructure;
     expect(infra?.endpoint?.internal).toMatch(/^10\.8\.\d+\.\d+:6443$/);
@@ -38,10 +41,13 @@ describe('a cluster with a load balancer', () => {
     expect(listener).toMatchObject({ protocol: 'TCP', protocol_port: 6443, timeout_client_data: 3_600_000 });
     expect(lb?.provisioning_status).toBe('ACTIVE');
     const controlPlane = machines.find((m) => m.spec.role === 'control-plane');
-    await until(async () => {
-      const members = await world.user.loadBalancer.members.list(infra?.loadBalancerPoolId ?? '').all();
-      return members.length === 1 && members[0]?.address === controlPlane?.status?.server.addresses?.[0];
-    }, { what: 'the control plane is the one member' });
+    await until(
+      async () => {
+        const members = await world.user.loadBalancer.members.list(infra?.loadBalancerPoolId ?? '').all();
+        return members.length === 1 && members[0]?.address === controlPlane?.status?.server.addresses?.[0];
+      },
+      { what: 'the control plane is the one member' },
+    );
 
     await deleteCluster(world);
     expect(await world.leftovers()).toEqual({});
@@ -51,7 +57,9 @@ describe('a cluster with a load balancer', () => {
     world = await startWorld();
     await world.createCluster({ workers: 3 });
     await world.untilMachines('four servers run', allActive(4));
-    await world.untilCluster('the cluster says so', (c) => isTrue(c.status?.infrastructure.conditions, 'MachinesReady'));
+    await world.untilCluster('the cluster says so', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'MachinesReady'),
+    );
     const about = (what: string) => world.writes.filter((w) => w.path.includes(what)).length;
     expect(about('/machines')).toBe(2 * 4);
     expect(about('/clusters/')).toBeLessThanOrEqual(6);
@@ -59,7 +67,11 @@ describe('a cluster with a load balancer', () => {
     // Three calls for each Machine: its port, the port's tags, its server. Whether it runs is told by the region's list.
     const perMachine = world.cloud.state.requests
       .list()
-      .filter((r) => /\/ports\/\{id\}|\/servers\/\{id\}/.test(r.path) || (r.method === 'POST' && /\/(servers|ports)$/.test(r.path)));
+      .filter(
+        (r) =>
+          /\/ports\/\{id\}|\/servers\/\{id\}/.test(r.path) ||
+          (r.method === 'POST' && /\/(servers|ports)$/.test(r.path)),
+      );
     expect(perMachine.reduce((n, r) => n + r.count, 0)).toBe(3 * 4);
   });
 
@@ -69,15 +81,21 @@ describe('a cluster with a load balancer', () => {
     const [machine] = await world.untilMachines('a server runs', allActive(1));
     const [server] = await world.user.compute.servers.list().all();
     expect(server?.name).toBe(machine?.metadata.name);
-    expect(server?.tags).toEqual(expect.arrayContaining([`shoto-machine=${machine?.metadata.uid}`, 'shoto-installation=test-installation']));
+    expect(server?.tags).toEqual(
+      expect.arrayContaining([`shoto-machine=${machine?.metadata.uid}`, 'shoto-installation=test-installation']),
+    );
     expect(server?.metadata['shoto-machine-key']).toBe(`tenant-a/${machine?.metadata.name}`);
     expect(machine?.status?.server).toMatchObject({ id: server?.id, zone: server?.['OS-EXT-AZ:availability_zone'] });
   });
 
   it('goes on where it was after a crash, and makes nothing twice', async () => {
-    world = await startWorld({ cloud: { latency: { operations: { 'nova.server.boot': { medianMs: 400, spread: 0 } } } } });
+    world = await startWorld({
+      cloud: { latency: { operations: { 'nova.server.boot': { medianMs: 400, spread: 0 } } } },
+    });
     await world.createCluster({ workers: 2 });
-    await until(async () => (await world.user.compute.servers.list().all()).length > 0, { what: 'a first server is asked for' });
+    await until(async () => (await world.user.compute.servers.list().all()).length > 0, {
+      what: 'a first server is asked for',
+    });
     await world.restart();
     await world.untilMachines('three servers run', allActive(3));
     expect((await world.user.compute.servers.list().all()).length).toBe(3);
@@ -90,21 +108,31 @@ describe('a cluster with a load balancer', () => {
     await world.createCluster({ workers: 1 });
     await world.untilMachines('two servers run', allActive(2));
     const scale = (count: number) =>
-      world.kube.jsonPatch(CLUSTERS, { namespace: 'tenant-a', name: 'web' }, [{ op: 'replace', path: '/spec/nodePools/0/count', value: count }]);
+      world.kube.jsonPatch(CLUSTERS, { namespace: 'tenant-a', name: 'web' }, [
+        { op: 'replace', path: '/spec/nodePools/0/count', value: count },
+      ]);
     await scale(3);
     await world.untilMachines('four servers run', allActive(4));
     await scale(0);
-    await until(async () => {
-      await world.letGo();
-      return (await world.machines()).length === 1;
-    }, { what: 'one machine stays', timeoutMs: 15_000, everyMs: 50 });
+    await until(
+      async () => {
+        await world.letGo();
+        return (await world.machines()).length === 1;
+      },
+      { what: 'one machine stays', timeoutMs: 15_000, everyMs: 50 },
+    );
     expect((await world.user.compute.servers.list().all()).length).toBe(1);
   });
 
   it('can be deleted at any point of being made', async () => {
-    world = await startWorld({ cloud: { latency: { operations: { 'nova.server.boot': { medianMs: 500, spread: 0 } } } } });
+    world = await startWorld({
+      cloud: { latency: { operations: { 'nova.server.boot': { medianMs: 500, spread: 0 } } } },
+    });
     await world.createCluster({ workers: 3 });
-    await until(async () => (await world.user.network.networks.list().all()).length > 1, { what: 'a network is made', everyMs: 1 });
+    await until(async () => (await world.user.network.networks.list().all()).length > 1, {
+      what: 'a network is made',
+      everyMs: 1,
+    });
     await deleteCluster(world);
     expect(await world.leftovers()).toEqual({});
   });
@@ -114,17 +142,22 @@ describe('a cluster with a load balancer', () => {
     await world.createCluster({ workers: 0 });
     await world.untilMachines('a server runs', allActive(1));
     const ref = { namespace: 'tenant-a', name: 'web' };
-    await world.kube.jsonPatch(CLUSTERS, ref, [{ op: 'add', path: '/metadata/finalizers/-', value: FINALIZERS.addons }]);
+    await world.kube.jsonPatch(CLUSTERS, ref, [
+      { op: 'add', path: '/metadata/finalizers/-', value: FINALIZERS.addons },
+    ]);
     await world.kube.delete(CLUSTERS, ref);
     const waiting = await world.untilCluster('it says what it waits for', (c) =>
       Boolean(findCondition(c.status?.conditions, 'Ready')?.message.includes('addons')),
     );
     expect((await world.machines()).every((m) => !m.metadata.deletionTimestamp)).toBe(true);
     await world.kube.removeFinalizer(CLUSTERS, waiting, FINALIZERS.addons);
-    await until(async () => {
-      await world.letGo();
-      return (await world.cluster()) === undefined;
-    }, { what: 'the cluster is gone', timeoutMs: 15_000, everyMs: 50 });
+    await until(
+      async () => {
+        await world.letGo();
+        return (await world.cluster()) === undefined;
+      },
+      { what: 'the cluster is gone', timeoutMs: 15_000, everyMs: 50 },
+    );
     expect(await world.leftovers()).toEqual({});
   });
 });
@@ -133,7 +166,9 @@ describe('other endpoints', () => {
   it('binds a floating IP that belongs to the cluster to its first control-plane machine', async () => {
     world = await startWorld({ endpoint: 'FloatingIP' });
     await world.createCluster({ workers: 0 });
-    const cluster = await world.untilCluster('its endpoint is ready', (c) => isTrue(c.status?.infrastructure.conditions, 'EndpointReady'));
+    const cluster = await world.untilCluster('its endpoint is ready', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'EndpointReady'),
+    );
     const [ip] = await world.user.network.floatingIps.list().all();
     const [port] = (await world.machines()).map((m) => m.status?.server.portId);
     expect(cluster.status?.infrastructure.endpoint?.external).toBe(`${ip?.floating_ip_address}:6443`);

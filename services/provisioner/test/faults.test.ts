@@ -6,7 +6,8 @@ import { MACHINES, startWorld, type World } from '../src/testing/world.ts';
 let world: World;
 afterEach(() => world.close());
 
-const allActive = (n: number) => (ms: Machine[]) => ms.length === n && ms.every((m) => m.status?.server.state === 'Active');
+const allActive = (n: number) => (ms: Machine[]) =>
+  ms.length === n && ms.every((m) => m.status?.server.state === 'Active');
 const serverReady = (m: Machine | undefined) => findCondition(m?.status?.server.conditions, 'ServerReady');
 const servers = () => world.user.compute.servers.list().all();
 /** Machines that have started over after a crash know nothing of what was asked for before. */
@@ -21,28 +22,57 @@ describe('a cloud that loses answers', () => {
     ['the load balancer', 'octavia.loadbalancer.create', { type: 'lostAnswer' }],
     ['a server that comes late', 'nova.server.create', { type: 'lateDeed', afterMs: 900 }],
   ])('has made one and only one of each when the answer for %s was lost', async (_, operation, action) => {
-    world = await startWorld({ cloud: { ...SLOW_BOOT, faults: [{ match: { operation }, count: 1, action }] }, times: { unsureMs: 2_000 } });
+    world = await startWorld({
+      cloud: { ...SLOW_BOOT, faults: [{ match: { operation }, count: 1, action }] },
+      times: { unsureMs: 2_000 },
+    });
     await world.createCluster({ workers: 1 });
     await world.untilMachines('both servers run', allActive(2));
-    await world.untilCluster('its endpoint is ready', (c) => isTrue(c.status?.infrastructure.conditions, 'EndpointReady'));
-    expect(await world.leftovers()).toMatchObject({ servers: 2, networks: 1, routers: 1, loadBalancers: 1, floatingIps: 1, securityGroups: 2 });
+    await world.untilCluster('its endpoint is ready', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'EndpointReady'),
+    );
+    expect(await world.leftovers()).toMatchObject({
+      servers: 2,
+      networks: 1,
+      routers: 1,
+      loadBalancers: 1,
+      floatingIps: 1,
+      securityGroups: 2,
+    });
     expect(world.cloud.state.faults.list()[0]?.hits).toBe(1);
   });
 });
 
 describe('a cloud that fails for a while', () => {
   it.each([
-    ['500 for networks', { match: { service: 'neutron', method: 'POST' }, rate: 0.3, count: 5, action: { type: 'status', status: 500 } }],
+    [
+      '500 for networks',
+      { match: { service: 'neutron', method: 'POST' }, rate: 0.3, count: 5, action: { type: 'status', status: 500 } },
+    ],
     ['429 for everything', { match: {}, rate: 0.3, count: 20, action: { type: 'status', status: 429, retryAfter: 0 } }],
-    ['409 for load balancers', { match: { service: 'octavia', method: 'PUT' }, count: 2, action: { type: 'status', status: 409 } }],
-    ['503 for servers', { match: { service: 'nova', method: 'POST' }, count: 2, action: { type: 'status', status: 503 } }],
+    [
+      '409 for load balancers',
+      { match: { service: 'octavia', method: 'PUT' }, count: 2, action: { type: 'status', status: 409 } },
+    ],
+    [
+      '503 for servers',
+      { match: { service: 'nova', method: 'POST' }, count: 2, action: { type: 'status', status: 503 } },
+    ],
     ['no answer for ports', { match: { operation: 'neutron.port.create' }, count: 1, action: { type: 'hang' } }],
   ])('ends as if nothing had been: %s', async (_, fault) => {
     world = await startWorld({ cloud: { faults: [fault] } });
     await world.createCluster({ workers: 1 });
     await world.untilMachines('both servers run', allActive(2));
-    await world.untilCluster('its endpoint is ready', (c) => isTrue(c.status?.infrastructure.conditions, 'EndpointReady'));
-    expect(await world.leftovers()).toMatchObject({ servers: 2, networks: 1, routers: 1, loadBalancers: 1, floatingIps: 1 });
+    await world.untilCluster('its endpoint is ready', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'EndpointReady'),
+    );
+    expect(await world.leftovers()).toMatchObject({
+      servers: 2,
+      networks: 1,
+      routers: 1,
+      loadBalancers: 1,
+      floatingIps: 1,
+    });
   });
 });
 
@@ -51,21 +81,30 @@ describe('servers that cannot be had', () => {
     world = await startWorld();
     world.setQuota('compute', { cores: 3 });
     await world.createCluster({ workers: 3 });
-    const machines = await world.untilMachines('some are refused', (ms) => ms.some((m) => serverReady(m)?.reason === 'QuotaExceeded'));
+    const machines = await world.untilMachines('some are refused', (ms) =>
+      ms.some((m) => serverReady(m)?.reason === 'QuotaExceeded'),
+    );
     const refused = serverReady(machines.find((m) => serverReady(m)?.status === 'False'));
     expect(refused?.message).toMatch(/quota of cores is used up \(\d of 3 used/);
-    const cluster = await world.untilCluster('it says so', (c) => findCondition(c.status?.conditions, 'Ready')?.reason === 'QuotaExceeded');
+    const cluster = await world.untilCluster(
+      'it says so',
+      (c) => findCondition(c.status?.conditions, 'Ready')?.reason === 'QuotaExceeded',
+    );
     expect(findCondition(cluster.status?.conditions, 'Ready')?.message).toContain('cores');
     world.setQuota('compute', { cores: 20 });
     await world.untilMachines('all run', allActive(4));
-    await world.untilCluster('no quota is told of any more', (c) => isTrue(c.status?.infrastructure.conditions, 'MachinesReady'));
+    await world.untilCluster('no quota is told of any more', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'MachinesReady'),
+    );
     expect(await servers()).toHaveLength(4);
   });
 
   it('says why no host was found, and tries again with a new server', async () => {
     const message = 'No valid host was found. There are not enough hosts available.';
     world = await startWorld({
-      cloud: { faults: [{ match: { operation: 'nova.server.create' }, count: 1, action: { type: 'serverError', message } }] },
+      cloud: {
+        faults: [{ match: { operation: 'nova.server.create' }, count: 1, action: { type: 'serverError', message } }],
+      },
       times: { retryMs: 300, retryMaxMs: 300 },
     });
     await world.createCluster({ workers: 0 });
@@ -92,7 +131,9 @@ describe('what is there already', () => {
     world.userData.text = undefined;
     await world.createCluster({ workers: 0 });
     const first = await world.untilCluster('it has a network', (c) => c.status?.infrastructure.networkId !== undefined);
-    const [mine] = (await world.user.network.networks.list().all()).filter((n) => n.id === first.status?.infrastructure.networkId);
+    const [mine] = (await world.user.network.networks.list().all()).filter(
+      (n) => n.id === first.status?.infrastructure.networkId,
+    );
     const uid = first.metadata.uid ?? '';
     expect(mine?.tags).toContain(`shoto-cluster=${uid}`);
     await world.provisioner.close();
@@ -108,8 +149,9 @@ describe('what is there already', () => {
       { subresource: 'status' },
     );
     await world.restart();
-    const cluster = await world.untilCluster('it says so', (c) =>
-      findCondition(c.status?.infrastructure.conditions, 'NetworkReady')?.reason === 'Ambiguous',
+    const cluster = await world.untilCluster(
+      'it says so',
+      (c) => findCondition(c.status?.infrastructure.conditions, 'NetworkReady')?.reason === 'Ambiguous',
     );
     expect(findCondition(cluster.status?.conditions, 'Ready')?.message).toContain('only one may be');
     expect((await world.leftovers()).networks).toBe(2);
@@ -128,25 +170,32 @@ describe('a machine that goes', () => {
     await until(() => passes() > before, { what: 'a pass over it' });
     expect((await servers()).map((s) => s.name)).toContain(worker.metadata.name);
     await world.letGo();
-    await world.untilMachines('another takes its place', (ms) =>
-      allActive(2)(ms) && !ms.some((m) => m.metadata.uid === worker.metadata.uid),
+    await world.untilMachines(
+      'another takes its place',
+      (ms) => allActive(2)(ms) && !ms.some((m) => m.metadata.uid === worker.metadata.uid),
     );
     expect((await servers()).map((s) => s.id)).not.toContain(worker.status?.server.id);
-    expect((await world.user.network.ports.list({ id: worker.status?.server.portId }).all())).toEqual([]);
+    expect(await world.user.network.ports.list({ id: worker.status?.server.portId }).all()).toEqual([]);
   });
 
   it('is out of the load balancer first, and says so, when it is a control plane', async () => {
     world = await startWorld();
     await world.createCluster({ controlPlanes: 3, workers: 0 });
     const machines = await world.untilMachines('all run', allActive(3));
-    const cluster = await world.untilCluster('its endpoint is ready', (c) => isTrue(c.status?.infrastructure.conditions, 'EndpointReady'));
+    const cluster = await world.untilCluster('its endpoint is ready', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'EndpointReady'),
+    );
     const pool = cluster.status?.infrastructure.loadBalancerPoolId ?? '';
     const members = async () => (await world.user.loadBalancer.members.list(pool).all()).map((m) => m.address);
     await until(async () => (await members()).length === 3, { what: 'all are members' });
     const one = machines[0] as Machine;
     await world.kube.delete(MACHINES, one.metadata);
     await world.untilMachines('it says that it is out', (ms) =>
-      ms.some((m) => m.metadata.uid === one.metadata.uid && findCondition(m.status?.server.conditions, 'InEndpoint')?.status === 'False'),
+      ms.some(
+        (m) =>
+          m.metadata.uid === one.metadata.uid &&
+          findCondition(m.status?.server.conditions, 'InEndpoint')?.status === 'False',
+      ),
     );
     expect(await members()).not.toContain(one.status?.server.addresses?.[0]);
     expect((await servers()).map((s) => s.id)).toContain(one.status?.server.id);

@@ -2,23 +2,30 @@ import { findCondition } from '@shoto/api';
 import { SECRETS } from '@shoto/kube';
 import { until } from '@shoto/service/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ClusterOptions, CLUSTERS, credentials, REGIONS, startWorld, type World } from '../src/testing/world.ts';
+import { CLUSTERS, type ClusterOptions, credentials, REGIONS, startWorld, type World } from '../src/testing/world.ts';
 
 let world: World;
 afterEach(() => world.close());
 
 const regionReady = async () => findCondition((await world.region())?.status?.provisioner.conditions, 'Ready');
 const untilRegion = (reason: string) =>
-  until(async () => {
-    const c = await regionReady();
-    return c?.reason === reason ? c : undefined;
-  }, { what: `the region says ${reason}`, timeoutMs: 10_000 });
+  until(
+    async () => {
+      const c = await regionReady();
+      return c?.reason === reason ? c : undefined;
+    },
+    { what: `the region says ${reason}`, timeoutMs: 10_000 },
+  );
 const clusterReady = (reason: string) =>
   world
     .untilCluster(`the cluster says ${reason}`, (c) => findCondition(c.status?.conditions, 'Ready')?.reason === reason)
     .then((c) => findCondition(c.status?.conditions, 'Ready')?.message ?? '');
 const putCredentials = (password: string) =>
-  world.kube.mergePatch(SECRETS, { namespace: 'shoto-system', name: 'r1' }, { data: credentials(`${world.cloud.state.base}/identity/v3`, password).data });
+  world.kube.mergePatch(
+    SECRETS,
+    { namespace: 'shoto-system', name: 'r1' },
+    { data: credentials(`${world.cloud.state.base}/identity/v3`, password).data },
+  );
 
 describe('a region', () => {
   it('says that its cloud answers', async () => {
@@ -58,16 +65,28 @@ describe('a region', () => {
   });
 
   it('says which Secret is missing', async () => {
-    world = await startWorld({ region: { openstack: { credentialsSecretRef: { namespace: 'shoto-system', name: 'none' } } } });
+    world = await startWorld({
+      region: { openstack: { credentialsSecretRef: { namespace: 'shoto-system', name: 'none' } } },
+    });
     expect((await untilRegion('SecretNotFound')).message).toContain('there is no Secret shoto-system/none');
   });
 
   it('costs next to nothing while nothing changes', async () => {
     world = await startWorld();
     await world.createCluster({ workers: 1 });
-    await world.untilMachines('both run', (ms) => ms.length === 2 && ms.every((m) => m.status?.server.state === 'Active'));
-    await world.untilCluster('all is said', (c) => findCondition(c.status?.infrastructure.conditions, 'MachinesReady')?.status === 'True');
-    const rounds = () => world.cloud.state.requests.list().filter((r) => r.path.endsWith('/servers/detail')).reduce((n, r) => n + r.count, 0);
+    await world.untilMachines(
+      'both run',
+      (ms) => ms.length === 2 && ms.every((m) => m.status?.server.state === 'Active'),
+    );
+    await world.untilCluster(
+      'all is said',
+      (c) => findCondition(c.status?.infrastructure.conditions, 'MachinesReady')?.status === 'True',
+    );
+    const rounds = () =>
+      world.cloud.state.requests
+        .list()
+        .filter((r) => r.path.endsWith('/servers/detail'))
+        .reduce((n, r) => n + r.count, 0);
     const [writes, passes, from] = [world.writes.length, world.engine.passes.length, rounds()];
     await until(() => rounds() >= from + 3, { what: 'three more lists of servers' });
     expect(world.writes.length).toBe(writes);
@@ -77,12 +96,48 @@ describe('a region', () => {
 
 describe('what does not exist', () => {
   it.each<[string, ClusterOptions, object, string, RegExp]>([
-    ['flavor', { flavor: 'm9.huge' }, {}, 'FlavorNotFound', /spec\.controlPlane\.flavor: there is no flavor "m9\.huge" in region r1: choose one of .*m1\.small/],
-    ['flavor that is not offered', { flavor: 'm1.xlarge' }, { flavors: ['m1.small', 'm1.medium'] }, 'FlavorNotOffered', /"m1\.xlarge" is not offered .* choose one of m1\.medium, m1\.small/],
-    ['release', { release: 'v1.30.0' }, {}, 'ReleaseNotFound', /spec\.release: there is no KubernetesRelease "v1\.30\.0": choose one of v1\.35\.4/],
-    ['zone', { zones: ['moon'] }, {}, 'ZoneNotFound', /spec\.controlPlane\.zones: there is no availability zone "moon" .* choose one of az1, az2, az3/],
-    ['region', { region: 'nowhere' }, {}, 'RegionNotFound', /spec\.region: there is no Region "nowhere": choose one of r1/],
-    ['endpoint for three', { controlPlanes: 3 }, { apiEndpoint: { type: 'MachineAddress' }, sharedNetwork: 'public' }, 'UnsupportedEndpoint', /spec\.controlPlane\.count: 3/],
+    [
+      'flavor',
+      { flavor: 'm9.huge' },
+      {},
+      'FlavorNotFound',
+      /spec\.controlPlane\.flavor: there is no flavor "m9\.huge" in region r1: choose one of .*m1\.small/,
+    ],
+    [
+      'flavor that is not offered',
+      { flavor: 'm1.xlarge' },
+      { flavors: ['m1.small', 'm1.medium'] },
+      'FlavorNotOffered',
+      /"m1\.xlarge" is not offered .* choose one of m1\.medium, m1\.small/,
+    ],
+    [
+      'release',
+      { release: 'v1.30.0' },
+      {},
+      'ReleaseNotFound',
+      /spec\.release: there is no KubernetesRelease "v1\.30\.0": choose one of v1\.35\.4/,
+    ],
+    [
+      'zone',
+      { zones: ['moon'] },
+      {},
+      'ZoneNotFound',
+      /spec\.controlPlane\.zones: there is no availability zone "moon" .* choose one of az1, az2, az3/,
+    ],
+    [
+      'region',
+      { region: 'nowhere' },
+      {},
+      'RegionNotFound',
+      /spec\.region: there is no Region "nowhere": choose one of r1/,
+    ],
+    [
+      'endpoint for three',
+      { controlPlanes: 3 },
+      { apiEndpoint: { type: 'MachineAddress' }, sharedNetwork: 'public' },
+      'UnsupportedEndpoint',
+      /spec\.controlPlane\.count: 3/,
+    ],
   ])('is told by field, value and mend: %s', async (_, cluster, region, reason, message) => {
     world = await startWorld({ region });
     await world.createCluster({ workers: 0, ...cluster });
@@ -98,8 +153,17 @@ describe('what does not exist', () => {
     await world.createCluster({ workers: 0, release: 'v1.35.5' });
     await clusterReady('ReleaseNotFound');
     await world.kube.create(
-      { group: 'shoto.dev', version: 'v1alpha1', plural: 'kubernetesreleases', kind: 'KubernetesRelease', namespaced: false },
-      { metadata: { name: 'v1.35.5' }, spec: { version: 'v1.35.5', images: [{ region: 'r1', image: 'node-v1.35.4' }] } } as never,
+      {
+        group: 'shoto.dev',
+        version: 'v1alpha1',
+        plural: 'kubernetesreleases',
+        kind: 'KubernetesRelease',
+        namespaced: false,
+      },
+      {
+        metadata: { name: 'v1.35.5' },
+        spec: { version: 'v1.35.5', images: [{ region: 'r1', image: 'node-v1.35.4' }] },
+      } as never,
     );
     await world.untilMachines('the server runs', (ms) => ms[0]?.status?.server.state === 'Active');
   });

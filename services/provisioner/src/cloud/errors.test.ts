@@ -84,7 +84,10 @@ describe('why a server ended in ERROR', () => {
   it.each([
     [{ message: 'No valid host was found. There are not enough hosts available.' }, 'NoValidHost'],
     [{ message: 'Build of instance aborted: Failed to allocate the network(s)' }, 'ServerFailed'],
-    [{ message: 'VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota volumes.' }, 'QuotaExceeded'],
+    [
+      { message: 'VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota volumes.' },
+      'QuotaExceeded',
+    ],
     [undefined, 'ServerFailed'],
   ])('%o is %s', (fault, reason) => {
     expect(faultOf(fault).reason).toBe(reason);

@@ -75,18 +75,30 @@ export function toCloudError(e: unknown, doing: string): ReconcileError {
       outage: true,
     });
   if (e instanceof ConnectionError)
-    return new RetryableError('CloudUnreachable', `cannot ${doing}: the cloud cannot be reached (${e.code ?? 'no answer'}); ${again}`, {
-      ...retry,
-      outage: true,
-    });
+    return new RetryableError(
+      'CloudUnreachable',
+      `cannot ${doing}: the cloud cannot be reached (${e.code ?? 'no answer'}); ${again}`,
+      {
+        ...retry,
+        outage: true,
+      },
+    );
   if (e instanceof AbortedError)
     return new RetryableError('Interrupted', `cannot ${doing}: the pass was cut short; ${again}`, retry);
   if (e instanceof ServerError) return new RetryableError('CloudError', `${said}; ${again}`, retry);
   if (e instanceof MicroversionError) return new TerminalError('CloudTooOld', said, options);
   if (e instanceof EndpointNotFoundError)
-    return new TerminalError('ServiceMissing', `${said}: the cloud's catalog lacks a service that Shoto needs`, options);
+    return new TerminalError(
+      'ServiceMissing',
+      `${said}: the cloud's catalog lacks a service that Shoto needs`,
+      options,
+    );
   if (e instanceof ConfigError)
-    return new TerminalError('InvalidCredentials', `${said}: mend clouds.yaml in the Secret that the Region names`, options);
+    return new TerminalError(
+      'InvalidCredentials',
+      `${said}: mend clouds.yaml in the Secret that the Region names`,
+      options,
+    );
   if (e instanceof BadRequestError) return new TerminalError('InvalidRequest', said, options);
   return new RetryableError('CloudError', `${said}; ${again}`, retry);
 }
@@ -98,12 +110,10 @@ export const mayHaveHappened = (e: unknown): boolean => {
 };
 
 /** Whether the cloud said 404. */
-export const isNotFound = (e: unknown): boolean =>
-  (e instanceof ReconcileError ? e.cause : e) instanceof NotFoundError;
+export const isNotFound = (e: unknown): boolean => (e instanceof ReconcileError ? e.cause : e) instanceof NotFoundError;
 
 /** Whether the cloud said 409. */
-export const isConflict = (e: unknown): boolean =>
-  (e instanceof ReconcileError ? e.cause : e) instanceof ConflictError;
+export const isConflict = (e: unknown): boolean => (e instanceof ReconcileError ? e.cause : e) instanceof ConflictError;
 
 /** Why a server ended in ERROR, for the condition: a reason for programs and a line for people. */
 export function faultOf(fault: { message?: string } | undefined): { reason: string; message: string } {
@@ -114,6 +124,9 @@ export function faultOf(fault: { message?: string } | undefined): { reason: stri
       message: `the cloud has no host for this server (${said}): free capacity, or choose another flavor or zone; tried again by itself`,
     };
   if (/quota/i.test(said))
-    return { reason: 'QuotaExceeded', message: `the cloud could not build the server (${said}); tried again by itself` };
+    return {
+      reason: 'QuotaExceeded',
+      message: `the cloud could not build the server (${said}); tried again by itself`,
+    };
   return { reason: 'ServerFailed', message: `the cloud could not build the server (${said}); tried again by itself` };
 }

@@ -21,7 +21,10 @@ export function backendsOf(machines: readonly Machine[], memory: Memory): Backen
       return address && portId ? [{ machine, address, portId }] : [];
     })
     .sort((a, b) => {
-      const [x, y] = [a, b].map((s) => `${s.machine.metadata.creationTimestamp}/${s.machine.metadata.name}`) as [string, string];
+      const [x, y] = [a, b].map((s) => `${s.machine.metadata.creationTimestamp}/${s.machine.metadata.name}`) as [
+        string,
+        string,
+      ];
       return x < y ? -1 : 1;
     });
 }

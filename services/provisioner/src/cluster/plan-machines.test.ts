@@ -37,7 +37,9 @@ describe('plan of machines', () => {
   });
 
   it('spreads a pool over zones', () => {
-    const zones = settle(pools(3, ['a', 'b'])).filter((m) => m.spec.role === 'worker').map((m) => m.spec.zone);
+    const zones = settle(pools(3, ['a', 'b']))
+      .filter((m) => m.spec.role === 'worker')
+      .map((m) => m.spec.zone);
     expect(zones).toEqual(['a', 'b', 'a']);
   });
 
@@ -63,7 +65,9 @@ describe('plan of machines', () => {
 
   it('removes the machines of a pool that is gone, and never a control-plane machine', () => {
     const there = settle(pools(2));
-    const alone = pools(2).filter((p) => p.role === 'control-plane').map((p) => ({ ...p, count: 0 }));
+    const alone = pools(2)
+      .filter((p) => p.role === 'control-plane')
+      .map((p) => ({ ...p, count: 0 }));
     expect(planMachines(ref, alone, there).removals.map((x) => x.spec.pool)).toEqual(['workers', 'workers']);
   });
 
@@ -72,7 +76,9 @@ describe('plan of machines', () => {
     const first = planMachines(ref, pools(0), there, 4).removals;
     expect(first).toHaveLength(4);
     const now = there.map((m) =>
-      first.slice(0, 3).includes(m) ? { ...m, metadata: { ...m.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } } : m,
+      first.slice(0, 3).includes(m)
+        ? { ...m, metadata: { ...m.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
+        : m,
     );
     expect(planMachines(ref, pools(0), now, 4).removals).toHaveLength(1);
   });

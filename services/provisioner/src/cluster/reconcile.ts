@@ -11,7 +11,7 @@ import { ensureSecurityGroups, ensureServerGroups } from './phases/ensure-groups
 import { ensureMachines, removeMachines } from './phases/ensure-machines.ts';
 import { ensureNetwork } from './phases/ensure-network.ts';
 import { resolveReferences } from './phases/resolve-references.ts';
-import { planMachines, type Pool, poolsOf } from './plan-machines.ts';
+import { type Pool, planMachines, poolsOf } from './plan-machines.ts';
 import { CLUSTERS, novelty, writeCluster } from './store.ts';
 import { countPools, machinesCondition, summarize } from './summary.ts';
 
@@ -23,7 +23,8 @@ export async function reconcileCluster(d: Deps, key: string, ctx: RunContext): P
   const deleting = cluster.metadata.deletionTimestamp !== undefined;
   if (deleting && !finalizers.includes(FINALIZERS.infrastructure)) return;
   // What is made in the cloud before the finalizer is stored would stay when the Cluster goes.
-  const held = deleting || finalizers.includes(FINALIZERS.infrastructure) ? cluster : await addFinalizer(d, cluster, ctx);
+  const held =
+    deleting || finalizers.includes(FINALIZERS.infrastructure) ? cluster : await addFinalizer(d, cluster, ctx);
   return deleting ? await runDeletion(d, held, key, ctx) : await runCreation(d, held, key, ctx);
 }
 
@@ -62,7 +63,8 @@ function passOf(d: Deps, cluster: Cluster, key: string, ctx: RunContext, machine
 async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunContext): Promise<Outcome> {
   const machines = machinesOf(d, cluster);
   const storedInfra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
-  if (cluster.spec.paused) return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined);
+  if (cluster.spec.paused)
+    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined);
 
   let pass: ClusterPass;
   try {
@@ -105,7 +107,8 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   );
   if (refs) {
     errors.push(refs);
-    if (!pass.conditions.some((c) => c.type === CONDITIONS.network)) pass.conditions.push(ofError(CONDITIONS.network, refs));
+    if (!pass.conditions.some((c) => c.type === CONDITIONS.network))
+      pass.conditions.push(ofError(CONDITIONS.network, refs));
   }
   const error = worstOf(errors.filter((e) => e !== undefined));
   return await store(d, cluster, pass.infra, pass.machines, pools, pass.conditions, ctx, error);
@@ -114,7 +117,8 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
 /** Machines without a server can go on now. */
 function wakeMachines(pass: ClusterPass): void {
   for (const m of pass.machines)
-    if (!m.status?.server?.id && !pass.d.memory.machine(m.metadata.uid as string).serverId) pass.d.wake.machine(keyOf(m), m);
+    if (!m.status?.server?.id && !pass.d.memory.machine(m.metadata.uid as string).serverId)
+      pass.d.wake.machine(keyOf(m), m);
 }
 
 async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunContext): Promise<Outcome> {
@@ -123,7 +127,9 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   const infra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
   const pools: Pool[] = poolsOf(cluster, []).map((p) => ({ ...p, count: 0 }));
   const finish = async (): Promise<Outcome> => {
-    const gone = await d.kube.removeFinalizer<Cluster>(CLUSTERS, cluster, FINALIZERS.infrastructure, { signal: ctx.signal });
+    const gone = await d.kube.removeFinalizer<Cluster>(CLUSTERS, cluster, FINALIZERS.infrastructure, {
+      signal: ctx.signal,
+    });
     if (gone) d.clusters.wrote(gone);
     d.memory.forgetCluster(uid);
     return undefined;
@@ -136,7 +142,10 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   let error: ReconcileError | undefined;
   try {
     const pass = passOf(d, cluster, key, ctx, machines);
-    await removeMachines(pass, machines.filter((m) => !m.metadata.deletionTimestamp));
+    await removeMachines(
+      pass,
+      machines.filter((m) => !m.metadata.deletionTimestamp),
+    );
     if (machines.length > 0) {
       throw new WaitingError('Deleting', 'machines are being deleted', d.times.lookAgainMs);
     }
@@ -164,7 +173,9 @@ async function store(
   const now = d.clock.now();
   const memory = d.memory.cluster(cluster.metadata.uid as string);
   // A call that fails once and then succeeds is no news for people.
-  const settled = conditions.filter((c) => !(c.status === 'False' && error instanceof RetryableError && ctx.attempt < 2 && c.reason === error.reason));
+  const settled = conditions.filter(
+    (c) => !(c.status === 'False' && error instanceof RetryableError && ctx.attempt < 2 && c.reason === error.reason),
+  );
   const machinesReady = cluster.metadata.deletionTimestamp ? [] : [machinesCondition(pools, machines)];
   const infrastructure: Infrastructure = {
     ...infra,
@@ -186,8 +197,10 @@ async function store(
   }
   const later = gathering > 0 ? gathering : undefined;
   if (!error) return later === undefined ? undefined : { requeueAfterMs: later };
-  if (error.kind === 'waiting') return { requeueAfterMs: Math.min((error as WaitingError).afterMs, later ?? Number.POSITIVE_INFINITY) };
+  if (error.kind === 'waiting')
+    return { requeueAfterMs: Math.min((error as WaitingError).afterMs, later ?? Number.POSITIVE_INFINITY) };
   // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
-  if (error.kind === 'terminal') return { requeueAfterMs: Math.min(d.times.recheckMs, later ?? Number.POSITIVE_INFINITY) };
+  if (error.kind === 'terminal')
+    return { requeueAfterMs: Math.min(d.times.recheckMs, later ?? Number.POSITIVE_INFINITY) };
   throw error;
 }

@@ -24,7 +24,10 @@ describe('security group rules', () => {
   });
 
   it('lets nodes of both kinds reach kubelet and VXLAN of a control-plane machine', () => {
-    for (const [protocol, port] of [['tcp', 10_250], ['udp', 8472]] as const) {
+    for (const [protocol, port] of [
+      ['tcp', 10_250],
+      ['udp', 8472],
+    ] as const) {
       const from = controlPlane.filter((r) => r.protocol === protocol && r.ports?.[0] === port).map((r) => r.from);
       expect(from).toEqual([{ group: 'cp' }, { group: 'w' }]);
     }
@@ -45,7 +48,10 @@ describe('security group rules', () => {
   });
 
   it('takes 0.0.0.0/0 for everywhere, as some clouds store it', () => {
-    const all = worker.map((r) => ({ ...stored(ruleBody('w', r)), ...(r.from === 'anywhere' ? { remote_ip_prefix: '0.0.0.0/0' } : {}) }));
+    const all = worker.map((r) => ({
+      ...stored(ruleBody('w', r)),
+      ...(r.from === 'anywhere' ? { remote_ip_prefix: '0.0.0.0/0' } : {}),
+    }));
     expect(missingRules(worker, all)).toEqual([]);
   });
 });

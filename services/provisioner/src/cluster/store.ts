@@ -21,7 +21,11 @@ const withoutRevision = ({ revision: _, ...rest }: Infrastructure): Omit<Infrast
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) =>
     v && typeof v === 'object' && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).filter(([, x]) => x !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)))
+      ? Object.fromEntries(
+          Object.entries(v)
+            .filter(([, x]) => x !== undefined)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
       : v,
   );
 }
@@ -36,7 +40,11 @@ export function novelty(stored: Cluster, next: ClusterWrite, now: number): Novel
   const sameGeneration = stored.status?.observedGeneration === stored.metadata.generation;
   if (sameMap && sameReady && sameGeneration) return 'none';
   const core = (i: Infrastructure) =>
-    canonical({ ...withoutRevision(i), pools: undefined, conditions: (i.conditions ?? []).map((c) => [c.type, c.status]) });
+    canonical({
+      ...withoutRevision(i),
+      pools: undefined,
+      conditions: (i.conditions ?? []).map((c) => [c.type, c.status]),
+    });
   const statusOf = (list: Cluster['status']) => list?.conditions?.find((c) => c.type === next.ready.type)?.status;
   const urgent = core(before) !== core(next.infrastructure) || statusOf(stored.status) !== next.ready.status;
   return urgent ? 'urgent' : 'gathered';
@@ -48,12 +56,21 @@ export function novelty(stored: Cluster, next: ClusterWrite, now: number): Novel
  * @returns the Cluster as stored
  * @throws {KubeError} `isConflict` when another revision is there
  */
-export async function writeCluster(d: Deps, cluster: Cluster, next: ClusterWrite, signal: AbortSignal): Promise<Cluster> {
+export async function writeCluster(
+  d: Deps,
+  cluster: Cluster,
+  next: ClusterWrite,
+  signal: AbortSignal,
+): Promise<Cluster> {
   const now = d.clock.now();
   const build = (base: Cluster): JsonPatchOp[] => {
     const revision = base.status?.infrastructure?.revision;
     const map = { ...withoutRevision(next.infrastructure), revision: (revision ?? 0) + 1 };
-    const conditions = stated(base.status?.conditions, [{ ...next.ready, observedGeneration: base.metadata.generation ?? 0 }], now);
+    const conditions = stated(
+      base.status?.conditions,
+      [{ ...next.ready, observedGeneration: base.metadata.generation ?? 0 }],
+      now,
+    );
     const ops: JsonPatchOp[] = [{ op: 'test', path: '/metadata/uid', value: base.metadata.uid }];
     if (revision === undefined)
       ops.push({ op: 'test', path: '/metadata/resourceVersion', value: base.metadata.resourceVersion });
@@ -79,7 +96,8 @@ export async function writeCluster(d: Deps, cluster: Cluster, next: ClusterWrite
     // The first write tests the whole object, which others write too: look again, once.
     if (!(e instanceof KubeError && e.isConflict) || cluster.status?.infrastructure?.revision !== undefined) throw e;
     const live = await d.kube.get<Cluster>(CLUSTERS, cluster.metadata, { signal });
-    if (!live || live.metadata.uid !== cluster.metadata.uid || (live.status?.infrastructure?.revision ?? 0) > 0) throw e;
+    if (!live || live.metadata.uid !== cluster.metadata.uid || (live.status?.infrastructure?.revision ?? 0) > 0)
+      throw e;
     written = await patch(live);
   }
   d.clusters.wrote(written);

@@ -10,43 +10,117 @@ const yes = (type: string) => condition({ type, status: 'True', reason: 'Ready',
 const no = (type: string, reason: string, message: string) => condition({ type, status: 'False', reason, message });
 
 const network = [yes('NetworkReady'), yes('MachinesReady'), yes('EndpointReady')];
-const up = { controlPlane: { initialized: true, conditions: [yes('Initialized'), yes('EndpointHealthy')] }, addons: { conditions: [yes('Applied'), yes('Healthy')] } };
+const up = {
+  controlPlane: { initialized: true, conditions: [yes('Initialized'), yes('EndpointHealthy')] },
+  addons: { conditions: [yes('Applied'), yes('Healthy')] },
+};
 
 /** A cluster of 1 + 1 that is as given. */
-function ready(o: { status?: object; infra?: object[]; machines?: object; paused?: boolean; deleting?: boolean; finalizers?: string[] } = {}) {
-  const cluster = aCluster({ status: o.status ?? up, ...(o.deleting ? { deleting: true } : {}), ...(o.finalizers ? { finalizers: o.finalizers } : {}) });
+function ready(
+  o: {
+    status?: object;
+    infra?: object[];
+    machines?: object;
+    paused?: boolean;
+    deleting?: boolean;
+    finalizers?: string[];
+  } = {},
+) {
+  const cluster = aCluster({
+    status: o.status ?? up,
+    ...(o.deleting ? { deleting: true } : {}),
+    ...(o.finalizers ? { finalizers: o.finalizers } : {}),
+  });
   cluster.spec.addons = [{ name: 'flannel' }];
   cluster.spec.paused = o.paused ?? false;
-  const machine = (name: string, pool: string) => aMachine({ cluster, name, pool, joined: true, ready: true, server: { state: 'Active' }, ...o.machines });
+  const machine = (name: string, pool: string) =>
+    aMachine({ cluster, name, pool, joined: true, ready: true, server: { state: 'Active' }, ...o.machines });
   return summarize({
     cluster,
     machines: [machine('m1', 'control-plane'), machine('m2', 'workers')],
-    infrastructure: { conditions: (o.infra ?? network) as never, endpoint: { internal: '10.0.0.2:6443', external: '127.77.0.9:6443' } },
+    infrastructure: {
+      conditions: (o.infra ?? network) as never,
+      endpoint: { internal: '10.0.0.2:6443', external: '127.77.0.9:6443' },
+    },
     pools: poolsOf(cluster, []),
   });
 }
 
 describe('Ready of a cluster', () => {
   it('is True only when everything is so, and says where the API is', () => {
-    expect(ready()).toMatchObject({ status: 'True', reason: 'Ready', message: '2 nodes ready; the API answers at https://127.77.0.9:6443' });
+    expect(ready()).toMatchObject({
+      status: 'True',
+      reason: 'Ready',
+      message: '2 nodes ready; the API answers at https://127.77.0.9:6443',
+    });
   });
 
   it.each<[string, Parameters<typeof ready>[0], string, RegExp]>([
     ['nothing was looked at yet', { infra: [] }, 'NetworkPending', /being made/],
-    ['the network cannot be made', { infra: [no('NetworkReady', 'QuotaExceeded', 'no routers left')] }, 'QuotaExceeded', /no routers left/],
-    ['a server cannot be had', { infra: [yes('NetworkReady'), no('MachinesReady', 'NoValidHost', 'no host')] }, 'NoValidHost', /no host/],
-    ['the load balancer is being made', { infra: [yes('NetworkReady'), no('EndpointReady', 'LoadBalancerPending', 'is being made')] }, 'LoadBalancerPending', /being made/],
+    [
+      'the network cannot be made',
+      { infra: [no('NetworkReady', 'QuotaExceeded', 'no routers left')] },
+      'QuotaExceeded',
+      /no routers left/,
+    ],
+    [
+      'a server cannot be had',
+      { infra: [yes('NetworkReady'), no('MachinesReady', 'NoValidHost', 'no host')] },
+      'NoValidHost',
+      /no host/,
+    ],
+    [
+      'the load balancer is being made',
+      { infra: [yes('NetworkReady'), no('EndpointReady', 'LoadBalancerPending', 'is being made')] },
+      'LoadBalancerPending',
+      /being made/,
+    ],
     ['no control plane yet', { status: {} }, 'ControlPlanePending', /first control-plane machine/],
-    ['its certificate authorities are not made', { status: { controlPlane: { conditions: [no('PKIReady', 'Creating', 'makes the CAs')] } } }, 'Creating', /CAs/],
-    ['the endpoint does not answer', { status: { ...up, controlPlane: { initialized: true, conditions: [no('EndpointHealthy', 'Unreachable', 'no answer')] } } }, 'Unreachable', /no answer/],
+    [
+      'its certificate authorities are not made',
+      { status: { controlPlane: { conditions: [no('PKIReady', 'Creating', 'makes the CAs')] } } },
+      'Creating',
+      /CAs/,
+    ],
+    [
+      'the endpoint does not answer',
+      {
+        status: {
+          ...up,
+          controlPlane: { initialized: true, conditions: [no('EndpointHealthy', 'Unreachable', 'no answer')] },
+        },
+      },
+      'Unreachable',
+      /no answer/,
+    ],
     ['addons are not applied', { status: { ...up, addons: {} } }, 'AddonsPending', /addons/],
-    ['addons are not healthy', { status: { ...up, addons: { conditions: [yes('Applied'), no('Healthy', 'RollingOut', 'flannel starts')] } } }, 'RollingOut', /flannel/],
+    [
+      'addons are not healthy',
+      { status: { ...up, addons: { conditions: [yes('Applied'), no('Healthy', 'RollingOut', 'flannel starts')] } } },
+      'RollingOut',
+      /flannel/,
+    ],
     ['nodes are not ready', { machines: { ready: false } }, 'NodesPending', /0 of 2 nodes ready, 2 joined/],
-    ['nodes cannot be watched', { status: { ...up, health: { conditions: [no('Reachable', 'Unreachable', 'no answer to the watch')] } } }, 'Unreachable', /watch/],
+    [
+      'nodes cannot be watched',
+      { status: { ...up, health: { conditions: [no('Reachable', 'Unreachable', 'no answer to the watch')] } } },
+      'Unreachable',
+      /watch/,
+    ],
     ['it is paused before it was ready', { paused: true }, 'Paused', /spec\.paused/],
-    ['addons go first', { deleting: true, finalizers: ['shoto.dev/addons', 'shoto.dev/infrastructure'] }, 'Deleting', /addons/],
+    [
+      'addons go first',
+      { deleting: true, finalizers: ['shoto.dev/addons', 'shoto.dev/infrastructure'] },
+      'Deleting',
+      /addons/,
+    ],
     ['machines go', { deleting: true }, 'Deleting', /machines/],
-    ['something holds the network', { deleting: true, infra: [no('NetworkReady', 'NetworkInUse', 'delete port x')] }, 'NetworkInUse', /delete port x/],
+    [
+      'something holds the network',
+      { deleting: true, infra: [no('NetworkReady', 'NetworkInUse', 'delete port x')] },
+      'NetworkInUse',
+      /delete port x/,
+    ],
   ])('is False when %s', (_, given, reason, message) => {
     const c = ready(given);
     expect(c).toMatchObject({ type: 'Ready', status: 'False', reason });
@@ -69,7 +143,10 @@ describe('MachinesReady', () => {
   it('names the first that fails and how many more', () => {
     const failed = (name: string) =>
       aMachine({ cluster, name, server: { conditions: [no('ServerReady', 'QuotaExceeded', 'no cores left')] } });
-    expect(machinesCondition(pools, [failed('b'), failed('a')])).toMatchObject({ reason: 'QuotaExceeded', message: 'a (and 1 more): no cores left' });
+    expect(machinesCondition(pools, [failed('b'), failed('a')])).toMatchObject({
+      reason: 'QuotaExceeded',
+      message: 'a (and 1 more): no cores left',
+    });
   });
 });
 
@@ -77,7 +154,12 @@ it('counts machines by pool, those that leave not, those of a pool that is gone 
   const cluster = aCluster({ workers: 2 });
   const m = (name: string, pool: string, more: object = {}) => aMachine({ cluster, name, pool, ...more });
   expect(
-    countPools(poolsOf(cluster, []), [m('cp', 'control-plane', { joined: true, ready: true }), m('a', 'workers', { joined: true }), m('b', 'workers', { deleting: true }), m('x', 'old')]),
+    countPools(poolsOf(cluster, []), [
+      m('cp', 'control-plane', { joined: true, ready: true }),
+      m('a', 'workers', { joined: true }),
+      m('b', 'workers', { deleting: true }),
+      m('x', 'old'),
+    ]),
   ).toEqual([
     { name: 'control-plane', desired: 1, machines: 1, joined: 1, ready: 1 },
     { name: 'workers', desired: 2, machines: 1, joined: 1, ready: 0 },

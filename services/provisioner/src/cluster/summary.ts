@@ -1,4 +1,12 @@
-import { type Cluster, type Condition, type ConditionInput, FINALIZERS, findCondition, isTrue, type Machine } from '@shoto/api';
+import {
+  type Cluster,
+  type Condition,
+  type ConditionInput,
+  FINALIZERS,
+  findCondition,
+  isTrue,
+  type Machine,
+} from '@shoto/api';
 import { bad, CONDITIONS, good } from '../conditions.ts';
 import type { Infrastructure } from '../memory.ts';
 import type { Pool } from './plan-machines.ts';
@@ -68,7 +76,11 @@ export function summarize(s: SummaryInput): ConditionInput {
   if (cluster.metadata.deletionTimestamp) return deletion(s);
   const ready = findCondition(cluster.status?.conditions, CONDITIONS.ready);
   if (cluster.spec.paused && ready?.status !== 'True')
-    return bad(CONDITIONS.ready, 'Paused', 'nothing is made or changed while spec.paused is true: set it to false to go on');
+    return bad(
+      CONDITIONS.ready,
+      'Paused',
+      'nothing is made or changed while spec.paused is true: set it to false to go on',
+    );
   const steps = [infrastructure, controlPlane, nodesFailed, addons, nodes, reachable];
   for (const step of steps) {
     const not = step(s);
@@ -76,7 +88,11 @@ export function summarize(s: SummaryInput): ConditionInput {
   }
   const count = s.pools.reduce((n, p) => n + p.count, 0);
   const where = s.infrastructure.endpoint?.external;
-  return good(CONDITIONS.ready, 'Ready', `${plural(count, 'node')} ready${where ? `; the API answers at https://${where}` : ''}`);
+  return good(
+    CONDITIONS.ready,
+    'Ready',
+    `${plural(count, 'node')} ready${where ? `; the API answers at https://${where}` : ''}`,
+  );
 }
 
 const passOn = (c: Condition): ConditionInput => bad(CONDITIONS.ready, c.reason, c.message);
@@ -154,7 +170,9 @@ function deletion({ cluster, machines, infrastructure: i }: SummaryInput): Condi
     return bad(CONDITIONS.ready, 'Deleting', 'the addons and what they made in the cloud go first');
   const waits = [CONDITIONS.machines, CONDITIONS.endpoint, CONDITIONS.network]
     .map((type) => findCondition(i.conditions, type))
-    .find((c) => c?.status === 'False' && c.reason !== 'Deleting' && c.reason !== 'Building' && c.reason !== 'Removing');
+    .find(
+      (c) => c?.status === 'False' && c.reason !== 'Deleting' && c.reason !== 'Building' && c.reason !== 'Removing',
+    );
   if (waits && waits.reason !== 'Deleted') return passOn(waits);
   return bad(
     CONDITIONS.ready,

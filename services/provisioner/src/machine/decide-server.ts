@@ -16,7 +16,7 @@ export interface Evidence {
 /** What to do. */
 export type Decision =
   | { do: 'create' }
-  | { do: 'adopt'; id: string; /** Others of this Machine: the port's holder stays. */ extra: string[] }
+  | { do: 'adopt'; id: string /** Others of this Machine: the port's holder stays. */; extra: string[] }
   | { do: 'wait'; ms: number };
 
 /** How often to look while unsure. */

@@ -39,7 +39,8 @@ export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): P
 async function runCreation(pass: MachinePass): Promise<Outcome> {
   const { machine, infra, memory, d } = pass;
   if (machine.status?.server?.activeAt) return void (await followServer(pass));
-  const group = machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
+  const group =
+    machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
   const grouped = infra.serverGroups?.[machine.spec.pool];
   // The Cluster's pass wakes us when it has made them.
   if (!infra.networkId || !infra.subnetId || !group || !grouped)
@@ -79,4 +80,3 @@ async function outcome(pass: MachinePass, e: unknown): Promise<Outcome> {
     return { requeueAfterMs: Math.max(0, memory.retryAt - d.clock.now()) };
   throw e;
 }
-

@@ -3,7 +3,11 @@ import { DeletionCap } from './deletion-cap.ts';
 
 it('lets no more than the cap of a living cluster go at once', () => {
   const cap = new DeletionCap({ perRegion: 10, perCluster: 2 });
-  expect([cap.enter('m1', 'c', false), cap.enter('m2', 'c', false), cap.enter('m3', 'c', false)]).toEqual([true, true, false]);
+  expect([cap.enter('m1', 'c', false), cap.enter('m2', 'c', false), cap.enter('m3', 'c', false)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect(cap.enter('m1', 'c', false)).toBe(true);
   cap.leave('m1');
   expect(cap.enter('m3', 'c', false)).toBe(true);

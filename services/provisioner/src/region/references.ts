@@ -89,7 +89,10 @@ export class References {
     );
     const subnetId = subnets[0]?.id;
     if (subnetId === undefined)
-      throw new TerminalError('NetworkNotFound', `${field}: "${value}" has no IPv4 subnet in region ${this.#region}: give it one`);
+      throw new TerminalError(
+        'NetworkNotFound',
+        `${field}: "${value}" has no IPv4 subnet in region ${this.#region}: give it one`,
+      );
     return { networkId, subnetId };
   }
 
@@ -117,7 +120,9 @@ export class References {
         : undefined;
       const all = byId
         ? [byId]
-        : await this.#cloud.call(`look up network ${value}`, (c, o) => c.network.networks.list({ name: value }, o).all());
+        : await this.#cloud.call(`look up network ${value}`, (c, o) =>
+            c.network.networks.list({ name: value }, o).all(),
+          );
       return all.map(({ id, name }): Named => ({ id, name }));
     });
     return this.#one('network', field, value, found, async () =>

@@ -1,5 +1,5 @@
 import { type Condition, type ConditionInput, type Region, RegionKind, resourceOf } from '@shoto/api';
-import { isNewer, KubeError, type KubeClient, SECRETS } from '@shoto/kube';
+import { isNewer, type KubeClient, KubeError, SECRETS } from '@shoto/kube';
 import { backoffMs, type ReconcileError, TerminalError, toReconcileError, WaitingError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
 import type { OpenStack } from 'openstack-client-ts';

@@ -37,7 +37,16 @@ export const POLL_TIMES: Omit<PollTimes, 'activeMs'> = {
 };
 
 /** Statuses in which a server stays until somebody does something. */
-const SETTLED = new Set(['ACTIVE', 'SHUTOFF', 'ERROR', 'DELETED', 'PAUSED', 'SUSPENDED', 'SHELVED', 'SHELVED_OFFLOADED']);
+const SETTLED = new Set([
+  'ACTIVE',
+  'SHUTOFF',
+  'ERROR',
+  'DELETED',
+  'PAUSED',
+  'SUSPENDED',
+  'SHELVED',
+  'SHELVED_OFFLOADED',
+]);
 /** A server that was expected to change and did not for this long no longer hurries us. */
 const EXPECTED_MS = 900_000;
 const PAGE = 500;
@@ -172,7 +181,10 @@ export class ServerPoller {
   async #sleep(ms: number): Promise<void> {
     const end = this.#clock.now() + ms;
     for (;;) {
-      const left = Math.min(end - this.#clock.now(), this.#expected.size > 0 ? this.#pause(0) : Number.POSITIVE_INFINITY);
+      const left = Math.min(
+        end - this.#clock.now(),
+        this.#expected.size > 0 ? this.#pause(0) : Number.POSITIVE_INFINITY,
+      );
       if (left <= 0 || this.#stop.signal.aborted) return;
       const woken = new AbortController();
       let early = false;

@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
 import { isTrue } from '@shoto/api';
+import { afterEach, describe, expect, it } from 'vitest';
 import { startWorld, type World } from '../testing/world.ts';
 import { type Claims, findOrphans, isOrphan, orphansCondition } from './sweep.ts';
 
@@ -23,11 +23,21 @@ describe('who claims a thing', () => {
 describe('the condition on the Region', () => {
   const orphan = { kind: 'server' as const, id: 's1', name: 'web-1' };
   it('names what belongs to nobody', () => {
-    expect(orphansCondition([orphan], undefined)).toMatchObject({ status: 'True', reason: 'Unclaimed', message: expect.stringContaining('server web-1 (s1)') });
+    expect(orphansCondition([orphan], undefined)).toMatchObject({
+      status: 'True',
+      reason: 'Unclaimed',
+      message: expect.stringContaining('server web-1 (s1)'),
+    });
   });
   it('is not stated when there never was any, and taken back when there is none any more', () => {
     expect(orphansCondition([], undefined)).toBeUndefined();
-    const stated = { type: 'Orphans', status: 'True' as const, reason: 'Unclaimed', message: 'x', lastTransitionTime: OLD };
+    const stated = {
+      type: 'Orphans',
+      status: 'True' as const,
+      reason: 'Unclaimed',
+      message: 'x',
+      lastTransitionTime: OLD,
+    };
     expect(orphansCondition([], [stated])).toMatchObject({ status: 'False', reason: 'None' });
   });
 });
@@ -38,7 +48,9 @@ describe('the sweep', () => {
   it('finds what carries our tag and belongs to nobody, and deletes nothing', async () => {
     world = await startWorld();
     await world.createCluster({ workers: 0 });
-    const cluster = await world.untilCluster('it is made', (c) => isTrue(c.status?.infrastructure.conditions, 'MachinesReady'));
+    const cluster = await world.untilCluster('it is made', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'MachinesReady'),
+    );
     const before = await world.leftovers();
     const [region] = world.provisioner.regions.running();
     const later = Date.now() + 3_600_000;
@@ -46,8 +58,18 @@ describe('the sweep', () => {
       findOrphans(region!, 'test-installation', { hasCluster: () => hasCluster, hasMachine: () => hasCluster }, later);
     expect(await of(true)).toEqual([]);
     const kinds = new Set((await of(false)).map((o) => o.kind));
-    expect([...kinds].sort()).toEqual(['floating IP', 'load balancer', 'network', 'port', 'router', 'security group', 'server']);
-    expect(await findOrphans(region!, 'another', { hasCluster: () => false, hasMachine: () => false }, later)).toEqual([]);
+    expect([...kinds].sort()).toEqual([
+      'floating IP',
+      'load balancer',
+      'network',
+      'port',
+      'router',
+      'security group',
+      'server',
+    ]);
+    expect(await findOrphans(region!, 'another', { hasCluster: () => false, hasMachine: () => false }, later)).toEqual(
+      [],
+    );
     expect(await world.leftovers()).toEqual(before);
     expect(cluster.metadata.name).toBe('web');
   });

@@ -68,7 +68,10 @@ export async function findOrphans(
         })),
       ) as Promise<Found[]>,
     ],
-    ['security group', region.cloud.call('list our security groups', (c, o) => c.network.securityGroups.list({ tags }, o).all())],
+    [
+      'security group',
+      region.cloud.call('list our security groups', (c, o) => c.network.securityGroups.list({ tags }, o).all()),
+    ],
   ];
   if (region.region.spec.apiEndpoint.type === 'LoadBalancer')
     lists.push([
@@ -91,7 +94,9 @@ export async function findOrphans(
 export function orphansCondition(orphans: readonly Orphan[], stated: readonly Condition[] | undefined) {
   const known = stated?.find((c) => c.type === CONDITIONS.orphans);
   if (orphans.length === 0)
-    return known?.status === 'True' ? bad(CONDITIONS.orphans, 'None', 'everything of ours in this cloud belongs to somebody') : undefined;
+    return known?.status === 'True'
+      ? bad(CONDITIONS.orphans, 'None', 'everything of ours in this cloud belongs to somebody')
+      : undefined;
   const named = orphans.slice(0, NAMED_AT_MOST).map((o) => `${o.kind} ${o.name || o.id} (${o.id})`);
   const more = orphans.length - named.length;
   return {

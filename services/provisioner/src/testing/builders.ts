@@ -32,7 +32,11 @@ export function aCluster(
     spec: {
       region: o.region ?? 'r1',
       release: o.release ?? 'v1.35.4',
-      controlPlane: { count: o.controlPlanes ?? 1, flavor: o.flavor ?? 'm1.medium', ...(o.zones ? { zones: o.zones } : {}) },
+      controlPlane: {
+        count: o.controlPlanes ?? 1,
+        flavor: o.flavor ?? 'm1.medium',
+        ...(o.zones ? { zones: o.zones } : {}),
+      },
       nodePools: [{ name: 'workers', count: o.workers ?? 1, flavor: o.flavor ?? 'm1.small' }],
     },
     status: o.status ?? {},

@@ -5,9 +5,9 @@ import {
   ClusterKind,
   crdOf,
   FINALIZERS,
-  type Machine,
   KINDS,
   KubernetesReleaseKind,
+  type Machine,
   MachineKind,
   type Region,
   RegionKind,
@@ -15,13 +15,18 @@ import {
 } from '@shoto/api';
 import { CRDS, KubeClient, type KubeObject, NAMESPACES, SECRETS } from '@shoto/kube';
 import { createLogger, systemClock } from '@shoto/service';
-import { cloudFromText, createClient, type OpenStack } from 'openstack-client-ts';
 import { until } from '@shoto/service/testing';
+import { cloudFromText, createClient, type OpenStack } from 'openstack-client-ts';
 import { TIMES, type Times } from '../deps.ts';
 import type { UserDataClient } from '../user-data.ts';
 import { type Provisioner, wire } from '../wire.ts';
 import { LocalEngine } from './local-engine.ts';
-import { checkOpenStackConfig, createApiServer, createOpenStackSimulator, type OpenStackSimulator } from './simulators.ts';
+import {
+  checkOpenStackConfig,
+  createApiServer,
+  createOpenStackSimulator,
+  type OpenStackSimulator,
+} from './simulators.ts';
 
 export const CLUSTERS = resourceOf(ClusterKind);
 export const MACHINES = resourceOf(MachineKind);
@@ -29,7 +34,15 @@ export const REGIONS = resourceOf(RegionKind);
 const NAMESPACE = 'tenant-a';
 
 /** Times that let a story end in a second or two. */
-export const QUICK: Times = { ...TIMES, unsureMs: 400, retryMs: 50, retryMaxMs: 100, gatherMs: 50, lookAgainMs: 300, recheckMs: 200 };
+export const QUICK: Times = {
+  ...TIMES,
+  unsureMs: 400,
+  retryMs: 50,
+  retryMaxMs: 100,
+  gatherMs: 50,
+  lookAgainMs: 300,
+  recheckMs: 200,
+};
 
 /** A whole world around the provisioner: a simulated cloud, a simulated Kubernetes API, both over HTTP. */
 export interface World {
@@ -73,11 +86,20 @@ export interface ClusterOptions {
 
 /** Starts a world. */
 export async function startWorld(
-  o: { cloud?: object; endpoint?: 'LoadBalancer' | 'FloatingIP' | 'MachineAddress'; password?: string; times?: Partial<Times>; cloudDown?: boolean; region?: object } = {},
+  o: {
+    cloud?: object;
+    endpoint?: 'LoadBalancer' | 'FloatingIP' | 'MachineAddress';
+    password?: string;
+    times?: Partial<Times>;
+    cloudDown?: boolean;
+    region?: object;
+  } = {},
 ): Promise<World> {
   const cloud = createOpenStackSimulator({ config: checkOpenStackConfig(o.cloud ?? {}) });
   const { url } = await cloud.listen();
-  const api = createApiServer({ authn: { staticTokens: [{ token: 'admin', user: 'admin', groups: ['system:masters'] }] } });
+  const api = createApiServer({
+    authn: { staticTokens: [{ token: 'admin', user: 'admin', groups: ['system:masters'] }] },
+  });
   const http = createServer((request, response) => void api.handle(request, response));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -87,7 +109,10 @@ export async function startWorld(
       connection: { server, token: 'admin' },
       userAgent: count ? 'shoto-provisioner' : 'test',
       ...(count
-        ? { onRequest: ({ method, path }: { method: string; path: string }) => void (method === 'GET' || writes.push({ method, path })) }
+        ? {
+            onRequest: ({ method, path }: { method: string; path: string }) =>
+              void (method === 'GET' || writes.push({ method, path })),
+          }
         : {}),
     });
   const kube = client(false);
@@ -168,7 +193,11 @@ export async function startWorld(
         spec: {
           region: c.region ?? 'r1',
           release: c.release ?? 'v1.35.4',
-          controlPlane: { count: c.controlPlanes ?? 1, flavor: c.flavor ?? 'm1.medium', ...(c.zones ? { zones: c.zones } : {}) },
+          controlPlane: {
+            count: c.controlPlanes ?? 1,
+            flavor: c.flavor ?? 'm1.medium',
+            ...(c.zones ? { zones: c.zones } : {}),
+          },
           nodePools: [{ name: 'workers', count: c.workers ?? 2, flavor: 'm1.small' }],
         },
       } as unknown as Cluster),

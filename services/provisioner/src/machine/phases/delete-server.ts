@@ -1,9 +1,9 @@
 import { WaitingError } from '@shoto/reconciler';
 import type { Server } from 'openstack-client-ts';
 import { isConflict } from '../../cloud/errors.ts';
+import { backendsOf } from '../../cluster/control-planes.ts';
 import { bad, CONDITIONS } from '../../conditions.ts';
 import { machinesOf } from '../../deps.ts';
-import { backendsOf } from '../../cluster/control-planes.ts';
 import type { MachinePass } from '../pass.ts';
 import { adopt, findPort } from './ensure-port.ts';
 import { look, readServer } from './ensure-server.ts';
@@ -28,13 +28,16 @@ export async function leaveEndpoint(pass: MachinePass): Promise<void> {
   const others = backendsOf(machinesOf(d, cluster), d.memory);
   const isIn =
     type === 'LoadBalancer'
-      ? address !== undefined && pass.infra.loadBalancerPoolId !== undefined && (ofCluster.members?.has(address) ?? true)
+      ? address !== undefined &&
+        pass.infra.loadBalancerPoolId !== undefined &&
+        (ofCluster.members?.has(address) ?? true)
       : type === 'FloatingIP' && portId !== undefined && others.length > 0 && (ofCluster.boundTo ?? portId) === portId;
   if (isIn) {
     d.wake.cluster(`${machine.metadata.namespace}/${cluster.metadata.name}`);
     throw new WaitingError('LeavingEndpoint', `${pass.key} is being taken out of the API endpoint`, 1_000);
   }
-  if (address) await stateCondition(pass, bad(CONDITIONS.inEndpoint, 'Removed', 'the machine is out of the API endpoint'));
+  if (address)
+    await stateCondition(pass, bad(CONDITIONS.inEndpoint, 'Removed', 'the machine is out of the API endpoint'));
 }
 
 /**
@@ -73,7 +76,11 @@ async function serversOf(pass: MachinePass): Promise<string[]> {
   }
   const left = memory.unsureSince === undefined ? 0 : memory.unsureSince + d.times.unsureMs - d.clock.now();
   if (left > 0)
-    throw new WaitingError('ServerUnsure', `looks whether the cloud is still making a server for ${pass.key}`, Math.min(left, 5_000));
+    throw new WaitingError(
+      'ServerUnsure',
+      `looks whether the cloud is still making a server for ${pass.key}`,
+      Math.min(left, 5_000),
+    );
   return [];
 }
 
@@ -93,7 +100,11 @@ async function deleteOne(pass: MachinePass, id: string): Promise<void> {
     region.servers.expect(id);
   }
   // The region's poller wakes us; a look of our own is only for when it does not.
-  throw new WaitingError('ServerDeleting', `the cloud is deleting the server of ${key}`, Math.min(10_000, d.times.lookAgainMs));
+  throw new WaitingError(
+    'ServerDeleting',
+    `the cloud is deleting the server of ${key}`,
+    Math.min(10_000, d.times.lookAgainMs),
+  );
 }
 
 const volumesOf = (server: Server): string[] => (server['os-extended-volumes:volumes_attached'] ?? []).map((v) => v.id);
@@ -103,7 +114,11 @@ async function volumesGone(pass: MachinePass): Promise<void> {
   const { region, key, signal, memory, machine } = pass;
   if (!machine.spec.rootVolume) return;
   for (const id of memory.volumes ?? []) {
-    const volume = await region.cloud.find(`look up a volume of ${key}`, (c, o) => c.blockStorage.volumes.get(id, o), signal);
+    const volume = await region.cloud.find(
+      `look up a volume of ${key}`,
+      (c, o) => c.blockStorage.volumes.get(id, o),
+      signal,
+    );
     if (!volume) continue;
     // Volumes that others attached are theirs: only the root volume is deleted with the server.
     if (volume.bootable !== 'true' && volume.status !== 'deleting') continue;

@@ -22,11 +22,13 @@ export async function ensurePort(pass: MachinePass): Promise<void> {
     if (!mayHaveHappened(e) && !isConflict(e)) throw e;
     // Made before: by an earlier process, or by this call, whose answer was lost.
     const port = await findPort(pass);
-    if (!port) throw e instanceof RetryableError ? e : new RetryableError('PortConflict', (e as Error).message, { cause: e });
+    if (!port)
+      throw e instanceof RetryableError ? e : new RetryableError('PortConflict', (e as Error).message, { cause: e });
     adopt(pass, port, isConflict(e) || memory.unsureSince !== undefined);
     await tag(pass, port);
   }
-  if (pass.machine.spec.role === 'control-plane') d.wake.cluster(`${pass.machine.metadata.namespace}/${pass.machine.spec.cluster.name}`);
+  if (pass.machine.spec.role === 'control-plane')
+    d.wake.cluster(`${pass.machine.metadata.namespace}/${pass.machine.spec.cluster.name}`);
 }
 
 /** Takes a port that was found for the Machine's. @param unsure - somebody may have asked for a server with it */
@@ -43,7 +45,9 @@ export async function findPort(pass: MachinePass): Promise<Port | undefined> {
   const found = await region.cloud.call(
     `look up the port of ${key}`,
     (c, o) =>
-      c.network.ports.list({ mac_address: machineMac(uid), ...(infra.networkId ? { network_id: infra.networkId } : {}) }, o).all(),
+      c.network.ports
+        .list({ mac_address: machineMac(uid), ...(infra.networkId ? { network_id: infra.networkId } : {}) }, o)
+        .all(),
     signal,
   );
   return onlyOne(
@@ -54,7 +58,8 @@ export async function findPort(pass: MachinePass): Promise<Port | undefined> {
 
 async function create(pass: MachinePass): Promise<Port> {
   const { region, key, uid, owner, signal, infra, machine } = pass;
-  const group = machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
+  const group =
+    machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
   return await region.cloud.call(
     `make the port of ${key}`,
     (c, o) =>
@@ -85,6 +90,10 @@ async function tag(pass: MachinePass, port: Port): Promise<void> {
 
 function addressOf(pass: MachinePass, port: Port): string {
   const ip = port.fixed_ips.find((f) => f.subnet_id === pass.infra.subnetId) ?? port.fixed_ips[0];
-  if (!ip) throw new RetryableError('NoAddress', `the port ${port.id} of ${pass.key} has no address: its subnet is full; tried again by itself`);
+  if (!ip)
+    throw new RetryableError(
+      'NoAddress',
+      `the port ${port.id} of ${pass.key} has no address: its subnet is full; tried again by itself`,
+    );
   return ip.ip_address;
 }

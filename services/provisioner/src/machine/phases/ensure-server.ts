@@ -31,7 +31,9 @@ export async function ensureServer(pass: MachinePass): Promise<void> {
   const decision = decideServer({
     fresh: memory.port?.fresh ?? false,
     unsureSince: memory.unsureSince,
-    ...(memory.port?.fresh && memory.unsureSince === undefined ? { portDevice: undefined, byName: [] } : await look(pass)),
+    ...(memory.port?.fresh && memory.unsureSince === undefined
+      ? { portDevice: undefined, byName: [] }
+      : await look(pass)),
     now: d.clock.now(),
     unsureMs: d.times.unsureMs,
   });
@@ -42,7 +44,11 @@ export async function ensureServer(pass: MachinePass): Promise<void> {
       for (const id of decision.extra) await removeDouble(pass, id);
       return;
     case 'wait':
-      throw new WaitingError('ServerUnsure', `looks whether the cloud is making a server for ${pass.key} already`, decision.ms);
+      throw new WaitingError(
+        'ServerUnsure',
+        `looks whether the cloud is making a server for ${pass.key} already`,
+        decision.ms,
+      );
     case 'create':
       return await create(pass, await (early ?? d.userData(ref, pass.signal)));
   }
@@ -53,7 +59,9 @@ export async function look(pass: MachinePass): Promise<{ portDevice: string | un
   const { region, key, memory, signal, machine, uid } = pass;
   const portId = memory.port?.id;
   const [port, servers] = await Promise.all([
-    portId ? region.cloud.find(`look up the port of ${key}`, (c, o) => c.network.ports.get(portId, o), signal) : undefined,
+    portId
+      ? region.cloud.find(`look up the port of ${key}`, (c, o) => c.network.ports.get(portId, o), signal)
+      : undefined,
     region.cloud.call(
       `look up the server of ${key}`,
       (c, o) => c.compute.servers.list({ name: `^${machine.metadata.name}$` }, o).all(),
@@ -140,7 +148,11 @@ function serverBody(pass: MachinePass, userData: string): ServerCreate {
 async function removeDouble(pass: MachinePass, id: string): Promise<void> {
   const { region, key, signal, d, machine } = pass;
   d.log.warn(
-    { cluster: `${machine.metadata.namespace}/${machine.spec.cluster.name}`, machine: machine.metadata.name, server: id },
+    {
+      cluster: `${machine.metadata.namespace}/${machine.spec.cluster.name}`,
+      machine: machine.metadata.name,
+      server: id,
+    },
     'two servers of one machine: the one without its port is deleted',
   );
   await region.cloud.remove(`delete the second server of ${key}`, (c, o) => c.compute.servers.delete(id, o), signal);
@@ -148,7 +160,11 @@ async function removeDouble(pass: MachinePass, id: string): Promise<void> {
 
 /** The server as the cloud has it now; undefined when it is gone. */
 export async function readServer(pass: MachinePass, id: string): Promise<Server | undefined> {
-  const server = await pass.region.cloud.find(`look up the server of ${pass.key}`, (c, o) => c.compute.servers.get(id, o), pass.signal);
+  const server = await pass.region.cloud.find(
+    `look up the server of ${pass.key}`,
+    (c, o) => c.compute.servers.get(id, o),
+    pass.signal,
+  );
   return server?.status === 'DELETED' ? undefined : server;
 }
 

@@ -4,15 +4,21 @@ import { faultOf } from '../../cloud/errors.ts';
 import { bad, CONDITIONS, good, isStated, stated } from '../../conditions.ts';
 import type { ServerView } from '../../region/server-poller.ts';
 import type { MachinePass } from '../pass.ts';
-import { backOff, readServer } from './ensure-server.ts';
 import { findPort } from './ensure-port.ts';
+import { backOff, readServer } from './ensure-server.ts';
 
 export const MACHINES = resourceOf(MachineKind);
 type ServerMap = NonNullable<Machine['status']>['server'];
 type State = NonNullable<ServerMap['state']>;
 
 /** What Nova's status means for a Machine; others are in between and say nothing. */
-const STATES: Record<string, State> = { ACTIVE: 'Active', SHUTOFF: 'Stopped', ERROR: 'Error', DELETED: 'Gone', SOFT_DELETED: 'Gone' };
+const STATES: Record<string, State> = {
+  ACTIVE: 'Active',
+  SHUTOFF: 'Stopped',
+  ERROR: 'Error',
+  DELETED: 'Gone',
+  SOFT_DELETED: 'Gone',
+};
 
 /** The state that a status of Nova's leads to; undefined while it is in between. */
 export const stateOf = (status: string): State | undefined => STATES[status];
@@ -29,7 +35,8 @@ export async function observeServer(pass: MachinePass): Promise<void> {
   const listed = region.servers.get(id);
   // The region's list will tell, for all servers in one call; a look of our own is only for when it does not.
   const soon = d.times.lookAgainMs - (d.clock.now() - (memory.askedAt ?? Number.NEGATIVE_INFINITY));
-  if (!listed && soon > 0) throw new WaitingError('ServerBuilding', `the cloud is building the server of ${pass.key}`, soon);
+  if (!listed && soon > 0)
+    throw new WaitingError('ServerBuilding', `the cloud is building the server of ${pass.key}`, soon);
   const view: Pick<ServerView, 'status' | 'zone'> | undefined = listed ?? (await live(pass, id));
   if (!view) return await startAgain(pass);
   const state = stateOf(view.status);
@@ -75,7 +82,12 @@ export async function followServer(pass: MachinePass): Promise<void> {
   if (state === 'Gone') {
     // A list may say so of a server that is only on its way; gone is what the cloud says of it alone.
     if (await readServer(pass, id)) state = server.state ?? 'Active';
-    else condition = bad(CONDITIONS.server, 'ServerGone', `the server ${id} was deleted, and not by Shoto: delete the machine to have it replaced`);
+    else
+      condition = bad(
+        CONDITIONS.server,
+        'ServerGone',
+        `the server ${id} was deleted, and not by Shoto: delete the machine to have it replaced`,
+      );
   }
   if (state === 'Stopped') condition = bad(CONDITIONS.server, 'ServerStopped', `the server ${id} is shut off`);
   if (state === 'Error') {
@@ -131,7 +143,11 @@ async function startAgain(pass: MachinePass): Promise<void> {
   const { memory } = pass;
   forgetServer(pass);
   backOff(pass);
-  throw new WaitingError('ServerGone', `the server of ${pass.key} went before it ran; it is asked for again`, (memory.retryAt ?? 0) - pass.d.clock.now());
+  throw new WaitingError(
+    'ServerGone',
+    `the server of ${pass.key} went before it ran; it is asked for again`,
+    (memory.retryAt ?? 0) - pass.d.clock.now(),
+  );
 }
 
 /** The server that was asked for came and went: none is coming any more. */
