@@ -46,6 +46,14 @@ const realistic: Record<string, Delay> = {
   'octavia.loadbalancer.provision': d(3000),
   'octavia.loadbalancer.update': d(400),
   'octavia.loadbalancer.destroy': d(2000),
+  'machine.boot': d(12_000, 0.2),
+  'machine.kubeadm.init': d(12_000, 0.2),
+  'machine.kubeadm.join': d(3000),
+  'machine.kubeadm.join-control-plane': d(18_000, 0.2),
+  'machine.cni': d(4000),
+  'machine.pod.start': d(1500),
+  'machine.pod.stop': d(300),
+  'machine.pod.run': d(2000),
 };
 
 const none: Record<string, Delay> = { '*': d(0, 0) };

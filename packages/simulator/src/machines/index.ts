@@ -1,0 +1,1 @@
+export { Machines, type MachinesOptions } from './machines.ts';

@@ -1,0 +1,98 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createKeyPair } from '@shoto/pki';
+import { SimulatorClock } from './core/clock.ts';
+import { Random } from './core/random.ts';
+import { type ApiServer, createApiServer } from './kubernetes/index.ts';
+import { Machines } from './machines/index.ts';
+import { readTokens, type SimulatorConfig } from './main-config.ts';
+import { createOpenStackSimulator } from './openstack/simulator.ts';
+
+/** A running simulator. */
+export interface RunningSimulator {
+  /** Base URL of OpenStack. */
+  openstack: string;
+  /** Base URL of the admin API. */
+  admin: string;
+  /** Base URL of the management cluster's API, when there is one. */
+  management?: string;
+  close(): Promise<void>;
+}
+
+interface Management {
+  url: string;
+  api: ApiServer;
+  server: Server;
+}
+
+/** The management cluster's API: kept on disk, with users by token. */
+async function startManagement(c: NonNullable<SimulatorConfig['management']>): Promise<Management> {
+  const staticTokens = readTokens(c.tokensFile);
+  mkdirSync(c.dataDir, { recursive: true, mode: 0o700 });
+  // Tokens of service accounts outlive a restart, so their key does.
+  const keyFile = join(c.dataDir, 'service-account.key');
+  if (!existsSync(keyFile)) writeFileSync(keyFile, (await createKeyPair()).privateKey, { mode: 0o600 });
+  const cert = readFileSync(c.certFile, 'utf8');
+  const api = createApiServer({
+    name: 'management',
+    version: c.version,
+    directory: c.dataDir,
+    authn: { staticTokens, serviceAccountKey: readFileSync(keyFile, 'utf8') },
+    rootCa: cert,
+  });
+  const server = createServer(
+    { cert, key: readFileSync(c.keyFile, 'utf8'), minVersion: 'TLSv1.2' },
+    (request, response) => void api.handle(request, response),
+  );
+  server.keepAliveTimeout = 60_000;
+  const { address, port } = c.listen;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (e: Error) =>
+      reject(
+        new Error(
+          `cannot listen on ${address}:${port} for the management cluster: ${e.message}; change management.listen`,
+          { cause: e },
+        ),
+      ),
+    );
+    server.listen(port, address, resolve);
+  });
+  return { url: `https://${address}:${(server.address() as AddressInfo).port}`, api, server };
+}
+
+/** Starts all that a configuration asks for. @throws {Error} when an address cannot be listened on {ConfigError} for the token file */
+export async function startSimulator(config: SimulatorConfig, say: (what: string) => void): Promise<RunningSimulator> {
+  const clock = new SimulatorClock(config.openstack.clock);
+  const random = new Random(config.openstack.seed);
+  const management = config.management && (await startManagement(config.management));
+  const cloud = createOpenStackSimulator({ config: config.openstack, clock, random });
+  let machines: Machines | undefined;
+  if (config.machines.enabled) {
+    machines = new Machines({
+      clock,
+      latency: cloud.state.latency,
+      random: random.fork('machines'),
+      networkOf: (portId) => cloud.state.network.ports.get(portId)?.network_id,
+      say,
+    });
+    cloud.state.hypervisor = machines;
+    machines.follow(cloud.events);
+  }
+  const { url } = await cloud.listen();
+  return {
+    openstack: url,
+    admin: `${url}/admin`,
+    ...(management ? { management: management.url } : {}),
+    async close() {
+      machines?.close();
+      clock.close();
+      await cloud.close();
+      if (!management) return;
+      management.api.close();
+      management.server.close();
+      management.server.closeAllConnections();
+    },
+  };
+}
