@@ -177,4 +177,49 @@ describe('other endpoints', () => {
     await deleteCluster(world);
     expect(await world.leftovers()).toEqual({});
   });
+
+  it('takes the machine’s own address on a network that all share, and leaves that network alone', async () => {
+    world = await startWorld({ endpoint: 'MachineAddress', region: { sharedNetwork: 'flat' } });
+    const flat = await world.user.network.networks.create({ name: 'flat' });
+    await world.user.network.subnets.create({ network_id: flat.id, ip_version: 4, cidr: '10.99.0.0/24', name: 'flat' });
+    const before = await world.leftovers();
+    await world.createCluster({ workers: 1 });
+    const machines = await world.untilMachines('both run', allActive(2));
+    const cluster = await world.untilCluster('its endpoint is ready', (c) =>
+      isTrue(c.status?.infrastructure.conditions, 'EndpointReady'),
+    );
+    const own = machines.find((m) => m.spec.role === 'control-plane')?.status?.server.addresses?.[0];
+    expect(cluster.status?.infrastructure.endpoint).toEqual({ internal: `${own}:6443`, external: `${own}:6443` });
+    expect((await world.leftovers()).routers).toBeUndefined();
+    await deleteCluster(world);
+    expect(await world.leftovers()).toEqual(before);
+    expect(before.networks).toBe(1);
+  });
+});
+
+describe('machines that boot from a volume', () => {
+  it('leave no volume behind', async () => {
+    world = await startWorld();
+    await world.createCluster({ workers: 1, rootVolume: { sizeGiB: 20 } });
+    await world.untilMachines('both run', allActive(2));
+    expect((await world.leftovers()).volumes).toBe(1);
+    await deleteCluster(world);
+    expect(await world.leftovers()).toEqual({});
+  });
+});
+
+describe('a provisioner that remembers nothing', () => {
+  it('deletes what it finds, also what was made and never stored', async () => {
+    world = await startWorld({
+      cloud: { latency: { operations: { 'nova.server.boot': { medianMs: 600, spread: 0 } } } },
+    });
+    await world.createCluster({ workers: 2 });
+    await until(async () => (await world.user.compute.servers.list().all()).length === 3, {
+      what: 'servers are asked for and not stored',
+      everyMs: 2,
+    });
+    await world.restart();
+    await deleteCluster(world);
+    expect(await world.leftovers()).toEqual({});
+  });
 });

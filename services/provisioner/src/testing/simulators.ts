@@ -1,5 +1,5 @@
+export { createApiServer } from '@shoto/simulator';
 export { checkOpenStackConfig } from '../../../../packages/simulator/src/config.ts';
-export { createApiServer } from '../../../../packages/simulator/src/kubernetes/index.ts';
 export {
   createOpenStackSimulator,
   type OpenStackSimulator,

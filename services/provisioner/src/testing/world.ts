@@ -82,6 +82,8 @@ export interface ClusterOptions {
   release?: string;
   region?: string;
   zones?: string[];
+  /** Of the workers. */
+  rootVolume?: { sizeGiB: number };
 }
 
 /** Starts a world. */
@@ -198,7 +200,14 @@ export async function startWorld(
             flavor: c.flavor ?? 'm1.medium',
             ...(c.zones ? { zones: c.zones } : {}),
           },
-          nodePools: [{ name: 'workers', count: c.workers ?? 2, flavor: 'm1.small' }],
+          nodePools: [
+            {
+              name: 'workers',
+              count: c.workers ?? 2,
+              flavor: 'm1.small',
+              ...(c.rootVolume ? { rootVolume: c.rootVolume } : {}),
+            },
+          ],
         },
       } as unknown as Cluster),
     cluster: () => kube.get<Cluster>(CLUSTERS, ref),
