@@ -10,7 +10,14 @@ import {
   resourceOf,
   workloadSecretRef,
 } from '@shoto/api';
-import { connectionFromKubeconfig, connectionFromSecret, KubeClient, Reflector, WorkloadPool } from '@shoto/kube';
+import {
+  connectionFromKubeconfig,
+  connectionFromSecret,
+  countRequests,
+  KubeClient,
+  Reflector,
+  WorkloadPool,
+} from '@shoto/kube';
 import { Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
 import { configSchema } from './config.ts';
@@ -27,9 +34,11 @@ await runService({
     const client = new KubeClient({
       connection: await connectionFromKubeconfig(config.SHOTO_KUBECONFIG ? { file: config.SHOTO_KUBECONFIG } : {}),
       userAgent: `shoto-${NAME}`,
+      onRequest: countRequests(metrics, 'management'),
     });
     onShutdown(() => client.close());
-    const pool = new WorkloadPool({ userAgent: `shoto-${NAME}` });
+    const countWorkload = countRequests(metrics, 'workload');
+    const pool = new WorkloadPool({ userAgent: `shoto-${NAME}`, onRequest: (_uid, e) => countWorkload(e) });
     onShutdown(() => pool.close());
     const engine = new Engine({ redis: { url: config.SHOTO_REDIS_URL }, service: NAME, log, metrics });
     const onError = (err: unknown) => log.warn({ err }, 'watch of the management cluster');

@@ -8,7 +8,16 @@ import {
   RegionKind,
   resourceOf,
 } from '@shoto/api';
-import { connectionFromKubeconfig, KubeClient, keyOf, Reflector, recordEvent, refOf, WorkloadPool } from '@shoto/kube';
+import {
+  connectionFromKubeconfig,
+  countRequests,
+  KubeClient,
+  keyOf,
+  Reflector,
+  recordEvent,
+  refOf,
+  WorkloadPool,
+} from '@shoto/kube';
 import { Engine, Feeder } from '@shoto/reconciler';
 import { runService, type ServiceContext, startOpsServer, systemClock } from '@shoto/service';
 import { CheckInCertificate } from './check-in/certificate.ts';
@@ -47,9 +56,11 @@ export async function main(ctx: ServiceContext): Promise<void> {
   const kube = new KubeClient({
     connection: connectionFromKubeconfig(config.SHOTO_KUBECONFIG ? { file: config.SHOTO_KUBECONFIG } : {}),
     userAgent: USER_AGENT,
+    onRequest: countRequests(ctx.metrics, 'management'),
   });
   onShutdown(() => kube.close());
-  const pool = new WorkloadPool({ userAgent: USER_AGENT });
+  const countWorkload = countRequests(ctx.metrics, 'workload');
+  const pool = new WorkloadPool({ userAgent: USER_AGENT, onRequest: (_uid, e) => countWorkload(e) });
   onShutdown(() => pool.close());
   const engine = new Engine({
     redis: { url: config.SHOTO_REDIS_URL },

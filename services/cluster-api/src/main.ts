@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { connectionFromKubeconfig, KubeClient } from '@shoto/kube';
+import { connectionFromKubeconfig, countRequests, KubeClient } from '@shoto/kube';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
 import { createApp } from './app.ts';
 import { tokenFile } from './auth/token-file.ts';
@@ -19,6 +19,7 @@ await runService({
     const client = new KubeClient({
       connection: await connectionFromKubeconfig(config.SHOTO_KUBECONFIG ? { file: config.SHOTO_KUBECONFIG } : {}),
       userAgent: `shoto-${NAME}`,
+      onRequest: countRequests(metrics, 'management'),
     });
     onShutdown(() => client.close());
     const store = createStore(client, {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connectionFromKubeconfig, KubeClient, NAMESPACES } from '@shoto/kube';
+import { connectionFromKubeconfig, countRequests, KubeClient, NAMESPACES } from '@shoto/kube';
 import { Engine } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
 import { configSchema } from './config.ts';
@@ -18,6 +18,7 @@ await runService({
     const kube = new KubeClient({
       connection: await connectionFromKubeconfig(config.SHOTO_KUBECONFIG ? { file: config.SHOTO_KUBECONFIG } : {}),
       userAgent: `shoto-${NAME}`,
+      onRequest: countRequests(metrics, 'management'),
     });
     onShutdown(() => kube.close());
     const engine = new Engine({ redis: { url: config.SHOTO_REDIS_URL }, service: NAME, log, metrics });

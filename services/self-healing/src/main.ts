@@ -1,5 +1,5 @@
 import { type Cluster, ClusterKind, type Machine, MachineKind, resourceOf } from '@shoto/api';
-import { connectionFromKubeconfig, KubeClient, Reflector } from '@shoto/kube';
+import { connectionFromKubeconfig, countRequests, KubeClient, Reflector } from '@shoto/kube';
 import { Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
 import { configSchema } from './config.ts';
@@ -17,6 +17,7 @@ await runService({
     const client = new KubeClient({
       connection: await connectionFromKubeconfig(config.SHOTO_KUBECONFIG ? { file: config.SHOTO_KUBECONFIG } : {}),
       userAgent: `shoto-${NAME}`,
+      onRequest: countRequests(metrics, 'management'),
     });
     onShutdown(() => client.close());
     const engine = new Engine({ redis: { url: config.SHOTO_REDIS_URL }, service: NAME, log, metrics });
