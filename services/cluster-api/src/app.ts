@@ -22,6 +22,8 @@ declare module 'fastify' {
 
 /** Largest body that is read, in bytes: a Cluster is a few kilobytes. */
 const BODY_LIMIT = 1024 * 1024;
+/** Up to so many bytes of a body that is too large are taken in and thrown away, so that its sender reads our answer. */
+const DRAIN_LIMIT = 32 * BODY_LIMIT;
 const OPEN = ['/openapi.json', '/v1/version'];
 const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
@@ -94,6 +96,12 @@ export async function createApp(o: {
       throw new ProblemError(503, 'Starting', 'the management cluster is not read yet: try again', [], 2);
   });
   if (o.metrics) timeRequests(app, o.metrics);
+  app.addHook('preParsing', async (req, _reply, payload) => {
+    const length = Number(req.headers['content-length'] ?? 0);
+    if (length <= BODY_LIMIT || length > DRAIN_LIMIT) return payload;
+    for await (const _ of payload);
+    throw new ProblemError(413, 'TooLarge', 'the body is larger than 1 MiB: a cluster needs a few kilobytes');
+  });
   app.setErrorHandler((error, req, reply) => {
     const problem = toProblem(error);
     if (problem.status >= 500) req.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
