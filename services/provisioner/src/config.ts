@@ -27,4 +27,3 @@ export const configSchema = z.object({
     .default(30)
     .describe('How often things in the cloud that belong to nobody are looked for, in minutes; 0: never'),
 });
-export type Config = z.output<typeof configSchema>;

@@ -6,10 +6,10 @@ import type { RegionRuntime } from './region/runtime.ts';
 import type { View } from './view.ts';
 
 /** What of the Kubernetes client passes use. */
-export type Kube = Pick<KubeClient, 'get' | 'create' | 'delete' | 'jsonPatch' | 'patchStatusMap' | 'removeFinalizer'>;
+type Kube = Pick<KubeClient, 'get' | 'create' | 'delete' | 'jsonPatch' | 'patchStatusMap' | 'removeFinalizer'>;
 
 /** Asks for passes. */
-export interface Wake {
+interface Wake {
   cluster(key: string): void;
   /** @param machine - any Machine of that key, for its region */
   machine(key: string, machine: Machine): void;

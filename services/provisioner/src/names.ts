@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto';
 /** Tag and metadata key: which installation of Shoto made it. */
 export const installationTag = (installation: string): string => `shoto-installation=${installation}`;
 /** Tag: UID of the Cluster that it belongs to. */
-export const clusterTag = (clusterUid: string): string => `shoto-cluster=${clusterUid}`;
+const clusterTag = (clusterUid: string): string => `shoto-cluster=${clusterUid}`;
 /** Tag: UID of the Machine that it belongs to. */
-export const machineTag = (machineUid: string): string => `shoto-machine=${machineUid}`;
+const machineTag = (machineUid: string): string => `shoto-machine=${machineUid}`;
 
 /** Metadata keys of a server; with them its Machine is found from a list of servers. */
 export const METADATA = {

@@ -10,7 +10,7 @@ export interface BreakerSettings {
   maxOpenMs: number;
 }
 
-export const BREAKER: BreakerSettings = { failures: 5, openMs: 2_000, maxOpenMs: 30_000 };
+const BREAKER: BreakerSettings = { failures: 5, openMs: 2_000, maxOpenMs: 30_000 };
 
 /** Keeps calls off a cloud that does not answer, so that nobody waits ten seconds for each. After a while one call may try. */
 export class CircuitBreaker {

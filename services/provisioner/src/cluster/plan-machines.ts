@@ -70,7 +70,7 @@ export interface Plan {
 }
 
 /** Machines asked for and never more than this are removed at once. */
-export const REMOVALS_AT_ONCE = 10;
+const REMOVALS_AT_ONCE = 10;
 
 const leaving = (m: Machine): boolean => m.metadata.deletionTimestamp !== undefined;
 

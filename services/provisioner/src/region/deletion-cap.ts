@@ -5,7 +5,7 @@ export interface DeletionLimits {
   perCluster: number;
 }
 
-export const DELETION_LIMITS: DeletionLimits = { perRegion: 50, perCluster: 10 };
+const DELETION_LIMITS: DeletionLimits = { perRegion: 50, perCluster: 10 };
 
 /** How many servers may be on their way out at once, whoever asks: a brake on mistakes of ours and of others. */
 export class DeletionCap {

@@ -177,22 +177,23 @@ export class ServerPoller {
     }
   }
 
-  /** Sleeps, but not longer than a change that is asked for meanwhile allows. */
+  /**
+   * Sleeps, but not longer than a change that is asked for meanwhile allows. Later ones never put off the next list: while machines are made
+   * without a break, it would not come.
+   */
   async #sleep(ms: number): Promise<void> {
-    const end = this.#clock.now() + ms;
+    let end = this.#clock.now() + ms;
     for (;;) {
-      const left = Math.min(
-        end - this.#clock.now(),
-        this.#expected.size > 0 ? this.#pause(0) : Number.POSITIVE_INFINITY,
-      );
-      if (left <= 0 || this.#stop.signal.aborted) return;
+      const now = this.#clock.now();
+      if (this.#expected.size > 0) end = Math.min(end, now + this.#pause(0));
+      if (end <= now || this.#stop.signal.aborted) return;
       const woken = new AbortController();
       let early = false;
       this.#wake = () => {
         early = true;
         woken.abort();
       };
-      await this.#clock.sleep(left, woken.signal);
+      await this.#clock.sleep(end - now, woken.signal);
       this.#wake = undefined;
       if (!early) return;
     }

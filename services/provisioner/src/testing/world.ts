@@ -34,7 +34,7 @@ export const REGIONS = resourceOf(RegionKind);
 const NAMESPACE = 'tenant-a';
 
 /** Times that let a story end in a second or two. */
-export const QUICK: Times = {
+const QUICK: Times = {
   ...TIMES,
   unsureMs: 400,
   retryMs: 50,

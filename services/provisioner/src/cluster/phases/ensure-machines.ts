@@ -1,11 +1,11 @@
 import { API_VERSION, FINALIZERS, LABELS, type Machine, MachineKind, resourceOf } from '@shoto/api';
-import { KubeError, keyOf } from '@shoto/kube';
+import { KubeError } from '@shoto/kube';
 import type { ClusterPass } from '../pass.ts';
 import type { Birth, Plan } from '../plan-machines.ts';
 import { CONTROL_PLANE } from '../plan-machines.ts';
 import type { PoolIds } from './resolve-references.ts';
 
-export const MACHINES = resourceOf(MachineKind);
+const MACHINES = resourceOf(MachineKind);
 const AT_ONCE = 8;
 
 /**
@@ -79,6 +79,3 @@ function machineOf(pass: ClusterPass, { name, pool, zone }: Birth, ids: PoolIds)
     },
   };
 }
-
-/** Keys of Machines, for waking. */
-export const keysOf = (machines: readonly Machine[]): string[] => machines.map(keyOf);
