@@ -50,6 +50,9 @@ const rooms: Room[] = ['packages', 'services', '.']
   });
 const roomOf = new Map(rooms.map((r) => [r.name, r]));
 
+/** `import ... from 'x'`, `export ... from 'x'`, `import 'x'` and `import('x')`. */
+const IMPORT = /^\s*(?:import|export)\b(?:[^'"();]*?\bfrom)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
 const problems: string[] = [];
 for (const room of rooms) {
   for (const dependency of room.dependencies) {
@@ -65,11 +68,10 @@ for (const room of rooms) {
   for (const file of readdirSync(room.dir, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts') || file.includes('node_modules') || file.startsWith('dist')) continue;
     const path = join(room.dir, file);
-    for (const [, specifier] of readFileSync(path, 'utf8').matchAll(
-      /^\s*(?:import|export)\b[^'"\n;]*?(?:from\s*)?['"]([^'"]+)['"]/gm,
-    )) {
+    for (const [, fixed, dynamic] of readFileSync(path, 'utf8').matchAll(IMPORT)) {
+      const specifier = fixed ?? dynamic;
       const where = `${relative(root, path)} imports ${specifier}`;
-      const test = /(^|\/)(test|scripts)\/|\.test\.ts$/.test(file) || room.kind === 'other';
+      const test = /(^|\/)(test|testing|scripts)\/|\.test\.ts$/.test(file) || room.kind === 'other';
       if (specifier!.startsWith('.')) {
         const inside = !relative(room.dir, resolve(dirname(path), specifier!)).startsWith('..');
         if (!inside && !test) problems.push(`${where}: relative imports stay inside their package`);
