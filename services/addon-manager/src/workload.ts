@@ -1,7 +1,14 @@
 import type { AddonBundle } from '@shoto/api';
-import type { HasMeta, KubeClient, ResourceType } from '@shoto/kube';
-import { DAEMONSETS, DEPLOYMENTS, STATEFULSETS } from '@shoto/kube';
-import { TerminalError } from '@shoto/reconciler';
+import {
+  DAEMONSETS,
+  DEPLOYMENTS,
+  type HasMeta,
+  type KubeClient,
+  KubeError,
+  type ResourceType,
+  STATEFULSETS,
+} from '@shoto/kube';
+import { TerminalError, WaitingError } from '@shoto/reconciler';
 import type { Manifest } from './render.ts';
 
 const FIELD_MANAGER = 'shoto-addon-manager';
@@ -10,28 +17,39 @@ interface ApiResourceList {
   resources: { name: string; kind: string; namespaced: boolean }[];
 }
 
+async function resourcesOf(client: KubeClient, path: string): Promise<ApiResourceList['resources']> {
+  try {
+    return (JSON.parse((await client.raw('GET', path)).body) as ApiResourceList).resources;
+  } catch (e) {
+    if (e instanceof KubeError && e.isNotFound) return [];
+    throw e;
+  }
+}
+
 /**
  * Finds how kinds are reached in clusters of one Kubernetes version. What a version serves is asked once, not once a cluster;
  * a kind that is not in it (of a CRD, applied a moment ago) is asked for again.
+ * It answers undefined for what is not served.
  */
 export class KindFinder {
   readonly #known = new Map<string, ApiResourceList['resources']>();
 
-  async find(client: KubeClient, version: string, o: { apiVersion: string; kind: string }): Promise<ResourceType> {
+  async find(
+    client: KubeClient,
+    version: string,
+    o: { apiVersion: string; kind: string },
+  ): Promise<ResourceType | undefined> {
     const slash = o.apiVersion.indexOf('/');
     const group = slash < 0 ? '' : o.apiVersion.slice(0, slash);
     const key = `${version} ${o.apiVersion}`;
     let found = this.#known.get(key)?.find((r) => r.kind === o.kind);
     if (!found) {
-      const { status, body } = await client.raw('GET', slash < 0 ? `/api/${o.apiVersion}` : `/apis/${o.apiVersion}`);
-      const list =
-        status === 200 ? ((typeof body === 'string' ? JSON.parse(body) : body) as ApiResourceList).resources : [];
+      const list = await resourcesOf(client, slash < 0 ? `/api/${o.apiVersion}` : `/apis/${o.apiVersion}`);
       const own = list.filter((r) => !r.name.includes('/'));
       this.#known.set(key, own);
       found = own.find((r) => r.kind === o.kind);
     }
-    if (!found)
-      throw new TerminalError('KindNotServed', `Kubernetes ${version} does not serve ${o.kind} of ${o.apiVersion}`);
+    if (!found) return undefined;
     return {
       group,
       version: o.apiVersion.slice(slash + 1),
@@ -49,11 +67,20 @@ export async function applyAll(
   version: string,
   objects: Manifest[],
 ): Promise<void> {
-  for (const o of objects)
-    await client.apply<HasMeta>(await finder.find(client, version, o), o as HasMeta, {
-      fieldManager: FIELD_MANAGER,
-      force: true,
-    });
+  for (const o of objects) {
+    const type = await finder.find(client, version, o);
+    if (!type) throw notServed(version, o, objects);
+    await client.apply<HasMeta>(type, o as HasMeta, { fieldManager: FIELD_MANAGER, force: true });
+  }
+}
+
+/** A kind of a CRD of the same bundle is only a moment away; any other will never be served. */
+function notServed(version: string, o: Manifest, bundle: Manifest[]): WaitingError | TerminalError {
+  const message = `Kubernetes ${version} does not serve ${o.kind} of ${o.apiVersion}`;
+  const names = (m: Manifest) => (m as { spec?: { names?: { kind?: string } } }).spec?.names;
+  return bundle.some((m) => m.kind === 'CustomResourceDefinition' && names(m)?.kind === o.kind)
+    ? new WaitingError('KindNotServedYet', `${message} yet`, 1000)
+    : new TerminalError('KindNotServed', `${message}: leave it out of the bundle, or add its CustomResourceDefinition`);
 }
 
 interface Workload extends HasMeta {
