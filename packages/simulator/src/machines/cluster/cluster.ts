@@ -71,6 +71,8 @@ export class SimulatedCluster {
       random,
       podSubnet: seed.configuration.networking.podSubnet,
       members: () => [...this.members.values()],
+      // Who takes a control-plane node out for good takes its etcd member out.
+      onNodeGone: (name) => this.memberRemoved(name),
     });
     this.workloads = workloads;
   }
@@ -140,6 +142,7 @@ export class SimulatedCluster {
   }
 
   #judge(): void {
+    this.workloads.membersChanged();
     const running = [...this.members.values()].filter((m) => m.running).length;
     const up = running > this.members.size / 2;
     if (up === this.#up) return;

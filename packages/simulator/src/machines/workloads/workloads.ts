@@ -3,14 +3,21 @@ import type { Latency } from '../../core/latency.ts';
 import type { Random } from '../../core/random.ts';
 import type { ApiServer, KubeObject } from '../../kubernetes/index.ts';
 import type { Manifest } from '../kubeadm/objects.ts';
+import { budgets, refusedBy } from './budgets.ts';
 import { type Context, conditionOf, keyOf, Resources } from './context.ts';
 import { daemonSets } from './daemonsets.ts';
+import { deployments } from './deployments.ts';
+import { endpoints } from './endpoints.ts';
 import { Engine } from './engine.ts';
+import { jobs } from './jobs.ts';
 import { Kubelet, kubeletController, kubeletReports } from './kubelet.ts';
 import type { NodeFacts, NodeState } from './node-object.ts';
 import { nodeController, podGc, taintEviction } from './nodes.ts';
 import { PodIndex } from './pod-index.ts';
+import { replicaSets } from './replicasets.ts';
 import { scheduler } from './scheduler.ts';
+import { statefulSets } from './statefulsets.ts';
+import { tokenCleaner } from './tokens.ts';
 
 /** What the controllers of one cluster need. */
 export interface WorkloadsOptions {
@@ -21,6 +28,8 @@ export interface WorkloadsOptions {
   podSubnet: string;
   /** Control-plane machines. */
   members: () => { address: string; running: boolean }[];
+  /** Told that a Node was deleted. */
+  onNodeGone: (name: string) => void;
 }
 
 /** Everything that acts in a simulated cluster besides its API server: controllers, scheduler, kubelets. */
@@ -51,11 +60,21 @@ export class Workloads {
       podGc(this.#x),
       taintEviction(this.#x),
       daemonSets(this.#x),
+      deployments(this.#x),
+      replicaSets(this.#x),
+      statefulSets(this.#x),
+      jobs(this.#x),
       scheduler(this.#x),
+      budgets(this.#x),
+      endpoints(this.#x, o.members),
+      tokenCleaner(this.#x),
       kubeletReports(alive),
       kubeletController(this.#x, alive),
     ])
       this.#engine.add(controller);
+    server.store.listen('nodes', ({ type, object }) => {
+      if (type === 'DELETED') o.onNodeGone(object.metadata.name);
+    });
   }
 
   /** Puts an object into the cluster. */
@@ -90,8 +109,13 @@ export class Workloads {
   }
 
   /** Whether a budget refuses the eviction of a pod now. */
-  mayEvict(_pod: KubeObject): { budget: string; message: string } | undefined {
-    return undefined;
+  mayEvict(pod: KubeObject): { budget: string; message: string } | undefined {
+    return refusedBy(this.#x, pod);
+  }
+
+  /** Control-plane machines came or went. */
+  membersChanged(): void {
+    this.#engine.wake('endpoints', 'default/kubernetes');
   }
 
   suspend(): void {

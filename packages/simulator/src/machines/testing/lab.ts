@@ -1,0 +1,209 @@
+import { Agent, request } from 'node:https';
+import { issue } from '@shoto/pki';
+import { SimulatorClock } from '../../core/clock.ts';
+import { EventHub, type PoweredServer } from '../../core/hypervisor.ts';
+import { Latency } from '../../core/latency.ts';
+import { Random } from '../../core/random.ts';
+import { Machines } from '../machines.ts';
+import { FakeWorker } from './fake-worker.ts';
+
+type Json = Record<string, unknown>;
+
+/** What an API server answered. */
+export interface ApiAnswer {
+  status: number;
+  body: Json;
+}
+
+/** The token that `kubeadm init` of the lab makes. */
+export const TOKEN = 'aaaaaa.0123456789abcdef';
+const NETWORK = 'net-1';
+const VIP = '10.0.0.5';
+
+let slices = 0;
+
+/** Machines with a bootstrap-worker, a load balancer in front of the control plane and its floating IP. */
+export class Lab {
+  readonly clock: SimulatorClock;
+  readonly hub = new EventHub();
+  readonly machines: Machines;
+  readonly worker: FakeWorker;
+  /** Outside address of the API: a loopback address of this test alone. */
+  readonly floating: string;
+  readonly said: string[] = [];
+  #agent: Agent | undefined;
+
+  private constructor(worker: FakeWorker, clock: SimulatorClock) {
+    this.worker = worker;
+    this.clock = clock;
+    this.floating = `127.${100 + (process.pid % 100)}.${Math.floor(process.pid / 100) % 250}.${++slices}`;
+    const random = new Random(1);
+    this.machines = new Machines({
+      clock,
+      latency: new Latency({ profile: 'none', operations: {} }, random),
+      random,
+      networkOf: () => NETWORK,
+      say: (what) => this.said.push(what),
+    });
+    this.machines.follow(this.hub);
+  }
+
+  static async start(clock = new SimulatorClock()): Promise<Lab> {
+    return new Lab(await FakeWorker.start(), clock);
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+    this.machines.close();
+    this.worker.close();
+    this.clock.close();
+  }
+
+  /** A server as Nova would switch it on. */
+  server(name: string, address: string, over: Partial<PoweredServer> = {}): PoweredServer {
+    return {
+      id: `id-of-${name}`,
+      name,
+      userData: this.worker.userData(name),
+      metadata: {},
+      flavor: { vcpus: 2, ramMiB: 4096, diskGiB: 20 },
+      imageId: 'image',
+      image: { id: 'image', name: 'node', properties: { kubernetes_version: 'v1.35.4', containerd_version: '2.1.4' } },
+      zone: 'az1',
+      ports: [
+        { id: `port-of-${name}`, mac: 'fa:16:3e:00:00:01', address, subnetCidr: '10.0.0.0/24', networkId: NETWORK },
+      ],
+      ...over,
+    };
+  }
+
+  /** The load balancer of the API with these members, and its floating IP. */
+  balance(...members: string[]): void {
+    this.hub.loadBalancer({
+      id: 'lb',
+      vipPortId: 'vip',
+      vipAddress: VIP,
+      deleted: false,
+      listeners: [
+        { port: 6443, pool: { members: members.map((address) => ({ address, port: 6443, adminStateUp: true })) } },
+      ],
+    });
+    this.hub.floatingIp({ address: this.floating, portId: 'vip', fixedAddress: VIP });
+  }
+
+  /** Boots a control plane `cp-1` behind the load balancer. */
+  bootControlPlane(over: Record<string, object> = {}): void {
+    this.balance('10.0.0.11');
+    const task = {
+      role: 'init' as const,
+      name: 'cp-1',
+      address: '10.0.0.11',
+      endpoint: `${VIP}:6443`,
+      sans: [VIP, this.floating],
+      over,
+    };
+    this.worker.tasks.set('cp-1', task);
+    this.machines.powerOn(this.server('cp-1', '10.0.0.11'));
+  }
+
+  /** Boots a machine that joins. */
+  bootNode(
+    name: string,
+    address: string,
+    o: { token?: string; role?: 'worker' | 'control-plane'; taints?: object[] } = {},
+  ): void {
+    const { token = TOKEN, role = 'worker', taints } = o;
+    this.worker.tasks.set(name, { role, name, address, endpoint: `${VIP}:6443`, token, ...(taints ? { taints } : {}) });
+    this.machines.powerOn(this.server(name, address));
+  }
+
+  /** One request to the cluster's API at its outside address, with an administrator's certificate. */
+  async api(method: string, path: string, body?: unknown, type = 'application/json'): Promise<ApiAnswer> {
+    this.#agent ??= await this.agent('kubernetes-admin', ['kubeadm:cluster-admins']);
+    return call(this.#agent, this.floating, method, path, body, type);
+  }
+
+  /** A client with a certificate of the cluster's CA. */
+  async agent(user: string, groups: string[]): Promise<Agent> {
+    const { ca } = this.worker.pki;
+    const own = await issue(ca, { commonName: user, organizations: groups, usages: ['client'], seconds: 600 });
+    return new Agent({ ca: ca.certificate, cert: own.certificate, key: own.key, keepAlive: true });
+  }
+
+  /** Applies objects server-side. */
+  async apply(...objects: { path: string; object: object }[]): Promise<void> {
+    for (const { path, object } of objects) {
+      const answer = await this.api(
+        'PATCH',
+        `${path}?fieldManager=test&force=true`,
+        object,
+        'application/apply-patch+yaml',
+      );
+      if (answer.status >= 300) throw new Error(`PATCH ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+  }
+
+  /** Objects at a path, by name. */
+  async list(path: string): Promise<Map<string, Json>> {
+    const { status, body } = await this.api('GET', path);
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
+    return new Map(
+      (body.items as { metadata: { name: string } }[]).map((o) => [o.metadata.name, o as unknown as Json]),
+    );
+  }
+
+  /** Names of nodes with the status of their condition Ready. */
+  async nodes(): Promise<Record<string, string>> {
+    const found = await this.list('/api/v1/nodes');
+    return Object.fromEntries([...found].map(([name, o]) => [name, conditionOf(o, 'Ready')]));
+  }
+}
+
+/** One request over TLS. */
+export function call(
+  agent: Agent,
+  host: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  type = 'application/json',
+): Promise<ApiAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { agent, host, port: 6443, method, path, headers: { 'content-type': type, accept: 'application/json' } },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (p: Buffer) => parts.push(p));
+        answer.on('error', reject);
+        answer.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          resolve({ status: answer.statusCode ?? 0, body: text.startsWith('{') ? (JSON.parse(text) as Json) : {} });
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** Status of a condition; '' where there is none. */
+export function conditionOf(o: Json, type: string): string {
+  const conditions = ((o.status as Json)?.conditions ?? []) as { type: string; status: string }[];
+  return conditions.find((c) => c.type === type)?.status ?? '';
+}
+
+/** Looks until `probe` gives something; a refused connection counts as nothing. At most ten seconds. */
+export async function until<T>(what: string, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const end = Date.now() + 10_000;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      const found = await probe();
+      if (found !== undefined) return found;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`gave up waiting for ${what}${last ? `; the last error: ${String(last)}` : ''}`);
+}
