@@ -4,6 +4,7 @@ import {
   ClusterKind,
   type ClusterSpec,
   FINALIZERS,
+  type FieldProblem,
   InvalidObjectError,
   parseObject,
   type Subject,
@@ -61,9 +62,23 @@ export function checkCluster(
   object: unknown,
   before?: Subject<ClusterSpec>,
 ): Cluster {
-  const cluster = parseObject(ClusterKind, object, before ? { before, strict: true } : { strict: true });
-  const problems = checkReferences(cluster.spec, d.store, d.now(), before?.spec);
-  if (problems.length > 0) throw new InvalidObjectError('Cluster', cluster.metadata.name, problems);
+  let cluster: Cluster | undefined;
+  let problems: FieldProblem[] = [];
+  try {
+    cluster = parseObject(ClusterKind, object, before ? { before, strict: true } : { strict: true });
+  } catch (e) {
+    if (!(e instanceof InvalidObjectError)) throw e;
+    problems = e.problems;
+  }
+  // A spec that breaks a rule can still be read: all that is wrong is told at once.
+  const spec = cluster?.spec ?? ClusterKind.spec.safeParse((object as { spec?: unknown }).spec).data;
+  if (spec) problems.push(...checkReferences(spec, d.store, d.now(), before?.spec));
+  if (!cluster || problems.length > 0)
+    throw new InvalidObjectError(
+      'Cluster',
+      (object as { metadata?: { name?: string } }).metadata?.name ?? '',
+      problems,
+    );
   return cluster;
 }
 
