@@ -9,7 +9,7 @@ import { type BenchWorld, startBenchWorld } from './world.ts';
 
 const started = Date.now();
 const say = (text: string): void =>
-  console.error(`[${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s] ${text}`);
+  console.error(`[${((Date.now() - started) / 1000).toFixed(2).padStart(7)} s] ${text}`);
 
 const interrupted = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)

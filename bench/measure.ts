@@ -5,6 +5,7 @@ import { Team } from './clusters.ts';
 import { type Counts, takeCounts, writesOfServices } from './counts.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuOf, growth, peakRssMiB } from './processes.ts';
+import { watchTimeline } from './timeline.ts';
 import type { BenchWorld } from './world.ts';
 
 /** What happened between two moments. */
@@ -45,6 +46,7 @@ export async function measure(world: BenchWorld, o: BenchOptions, say: (text: st
   await quiet(world);
 
   say(`creating ${o.clusters} clusters of 1 control plane and ${o.workers} workers`);
+  const untrace = o.trace ? watchTimeline(world.kube, say) : undefined;
   const creation = await begin(world, counts);
   const asked = new Map<string, number>();
   const ready = new Map<string, number>();
@@ -55,6 +57,7 @@ export async function measure(world: BenchWorld, o: BenchOptions, say: (text: st
     await team.follow(name, 'ready', signal, told);
     ready.set(name, Date.now());
   });
+  await untrace?.();
   const wallSeconds = (Date.now() - started) / 1000;
   await quiet(world);
   const created = await creation();
@@ -147,7 +150,10 @@ async function together(
   try {
     const results = await Promise.allSettled(
       names.map(async (name) => {
-        await act(name, signal, (message) => messages.set(name, message));
+        await act(name, signal, (message) => {
+          if (names.length === 1 && messages.get(name) !== message) say(`${name}: ${message}`);
+          messages.set(name, message);
+        });
         done++;
       }),
     );

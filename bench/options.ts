@@ -16,6 +16,8 @@ export interface BenchOptions {
   timeoutSeconds: number;
   /** A folder for CPU profiles of every service; none where empty. */
   profileDir: string | undefined;
+  /** Says every change of Clusters and Machines while they are made (`TRACE=1`); it costs the API server one more watch. */
+  trace: boolean;
 }
 
 /**
@@ -47,6 +49,7 @@ export function readOptions(env: NodeJS.ProcessEnv): BenchOptions {
     emptySeconds: whole('EMPTY_SECONDS', 20, 1),
     timeoutSeconds: whole('TIMEOUT_SECONDS', 300 + 12 * clusters, 1),
     profileDir: env.PROFILE_DIR || undefined,
+    trace: env.TRACE === '1',
   };
   if (problems.length > 0)
     throw new Error(`the benchmark cannot run with:\n${problems.map((p) => `  ${p}`).join('\n')}`);

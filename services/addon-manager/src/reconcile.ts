@@ -20,8 +20,8 @@ import { applyAll, healthProblem, type KindFinder } from './workload.ts';
 
 const CLUSTERS = resourceOf(ClusterKind);
 const ADDONS = resourceOf(AddonKind);
-/** How soon a workload that is not rolled out is looked at again. */
-const HEALTH_MS = 1000;
+/** How soon a workload that is not rolled out is looked at again: at first soon, then by how long it takes already. */
+const HEALTH_MS = { first: 150, longest: 1000 };
 /** How soon a kubeconfig that is not there is looked for again. */
 const KUBECONFIG_MS = 500;
 
@@ -37,8 +37,8 @@ export interface Deps {
   workload: (cluster: Cluster) => Promise<KubeClient | undefined>;
   forget: (clusterUid: string) => Promise<void>;
   finder: KindFinder;
-  /** Digest that this process applied, by cluster UID and addon: spares applying again while health is waited for. */
-  applied: Map<string, string>;
+  /** What this process applied and when, by cluster UID and addon: spares applying again while health is waited for. */
+  applied: Map<string, { digest: string; at: number }>;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -64,7 +64,8 @@ export async function reconcile(d: Deps, key: string): Promise<Outcome> {
   for (const wanted of cluster.spec.addons) standings.push(await one(d, cluster, workload, wanted));
   await writeStanding(d, cluster, standings);
   if (standings.every((s) => s.healthy || s.problem?.terminal)) return undefined;
-  return { requeueAfterMs: HEALTH_MS };
+  const last = Math.max(...standings.map((s) => d.applied.get(`${cluster.metadata.uid}/${s.name}`)?.at ?? 0));
+  return { requeueAfterMs: Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, (d.now() - last) / 2)) };
 }
 
 /** Applies one addon where it is not applied, and asks for its health. Never throws for what is that addon's own fault. */
@@ -88,9 +89,9 @@ async function one(
     const memory = `${cluster.metadata.uid}/${wanted.name}`;
     const settled = addon.status?.manager?.digest === rendered.digest && healthyIn(addon.status.manager.conditions);
     if (settled) return { name: wanted.name, version: bundle.spec.version, healthy: true };
-    if (d.applied.get(memory) !== rendered.digest) {
+    if (d.applied.get(memory)?.digest !== rendered.digest) {
       await applyAll(workload, d.finder, version, rendered.objects);
-      d.applied.set(memory, rendered.digest);
+      d.applied.set(memory, { digest: rendered.digest, at: d.now() });
     }
     const problem = await healthProblem(workload, bundle);
     if (problem)

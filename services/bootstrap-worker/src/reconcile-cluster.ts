@@ -25,8 +25,8 @@ export interface ClusterDeps {
 type ControlPlane = NonNullable<Cluster['status']>['controlPlane'];
 type Statement = Parameters<typeof withCondition>[1];
 
-/** After kubeadm ended a load balancer may need a few checks until it lets anybody through. */
-const PROBE_AGAIN_MS = 500;
+/** After kubeadm ended a load balancer may need a few checks until it lets anybody through: soon at first, then by how long it takes already. */
+const PROBE_AGAIN_MS = { first: 150, longest: 1_000 };
 const SAY_SO_AFTER_MS = 30_000;
 const UNREACHABLE_AGAIN_MS = 10_000;
 
@@ -137,12 +137,14 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
   const workload = await d.access.client(cluster);
   const why = await whyNotReady(workload, signal);
   if (why !== undefined) {
-    const isLate = d.clock.now() - Date.parse(joinedAt) > SAY_SO_AFTER_MS;
+    const waited = d.clock.now() - Date.parse(joinedAt);
+    const isLate = waited > SAY_SO_AFTER_MS;
     if (isLate) {
       const message = `kubeadm has ended, but ${server} does not answer: ${withoutTimes(why)}`;
       await state(d, cluster, [{ type: C.initialized, status: 'False', reason: 'WaitingForAPI', message }]);
     }
-    throw new WaitingError('WaitingForAPI', `${server} does not answer yet`, isLate ? 5_000 : PROBE_AGAIN_MS);
+    const again = isLate ? 5_000 : Math.min(PROBE_AGAIN_MS.longest, Math.max(PROBE_AGAIN_MS.first, waited / 10));
+    throw new WaitingError('WaitingForAPI', `${server} does not answer yet`, again);
   }
   await applyRoles(workload, signal);
   await state(

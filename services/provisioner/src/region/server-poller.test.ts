@@ -114,4 +114,20 @@ describe('the poller of a region', () => {
     await clock.advance(0);
     await stopped;
   });
+
+  it('is not put off by servers that are asked for without a break', async () => {
+    const p = poller();
+    p.start();
+    await clock.advance(1_000);
+    const before = queries.length;
+    for (let i = 0; i < 20; i++) {
+      p.expect(`server-${i}`);
+      await clock.advance(0);
+      await clock.advance(500);
+    }
+    expect(queries.length - before).toBeGreaterThanOrEqual(5);
+    const stopped = p.stop();
+    await clock.advance(0);
+    await stopped;
+  });
 });

@@ -30,7 +30,7 @@ export interface PollTimes {
 }
 
 export const POLL_TIMES: Omit<PollTimes, 'activeMs'> = {
-  eagerMs: 700,
+  eagerMs: 300,
   idleMs: 60_000,
   overlapMs: 120_000,
   fullMs: 1_800_000,
@@ -158,7 +158,7 @@ export class ServerPoller {
       else youngest = Math.min(youngest, now - at);
     }
     if (youngest === Number.POSITIVE_INFINITY) return this.#times.idleMs;
-    const eager = Math.max(this.#times.eagerMs, youngest / 10, tookMs * 5);
+    const eager = Math.max(this.#times.eagerMs, youngest / 10, tookMs * 10);
     return Math.min(Math.max(this.#times.activeMs, this.#times.eagerMs), eager);
   }
 
