@@ -40,6 +40,7 @@ Examples:
   program
     .command('version')
     .description('print the version of the client, and of the server where it answers')
+    .addHelpText('after', '\nExample:\n  shoto version')
     .action(async (_o: object, command: Command) => {
       c.out.write(`client ${own}\n`);
       const url = command.optsWithGlobals<GlobalOptions>().server ?? c.env.SHOTO_API_URL;

@@ -14,7 +14,11 @@ function words(program: Command): { path: string; words: string[] }[] {
   const out: { path: string; words: string[] }[] = [];
   const walk = (c: Command, path: string): void => {
     const options = c.options.map((o) => o.long).filter((l): l is string => l !== undefined && l !== null);
-    out.push({ path, words: [...c.commands.map((x) => x.name()), ...(kinds[path] ?? []), ...options, '--help'] });
+    const after = [...options, '--help'];
+    out.push({ path, words: [...c.commands.map((x) => x.name()), ...(kinds[path] ?? []), ...after] });
+    // What was typed after the kind of a thing: options may still follow.
+    for (const kind of [...(kinds[path] ?? []), ...(path === 'get' ? ['cluster'] : [])])
+      out.push({ path: `${path} ${kind}`, words: after });
     for (const sub of c.commands) walk(sub, path === '' ? sub.name() : `${path} ${sub.name()}`);
   };
   walk(program, '');
@@ -32,18 +36,39 @@ const NAMES = [
   'events',
 ];
 
+/** Options that take a value, which is no command. */
+function valued(program: Command): string[] {
+  const own = program.options.filter((o) => o.required || o.optional).flatMap((o) => [o.long, o.short]);
+  const given = own.filter((o): o is string => o !== undefined && o !== null);
+  return [...new Set([...given, ...program.commands.flatMap(valued)])].sort();
+}
+
+const quoted = (paths: string[]): string => paths.map((p) => `"${p}"`).join(' | ');
+
 const bash = (program: Command): string => `# shoto completion for bash: eval "$(shoto completion bash)"
 _shoto() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} path= w
-  for w in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do case $w in -*) ;; *) path="\${path:+$path }$w" ;; esac; done
+  local cur=\${COMP_WORDS[COMP_CWORD]} path= named= skip= next w
+  for w in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [ -n "$skip" ]; then skip=; continue; fi
+    case $w in
+      ${valued(program).join(' | ')}) skip=1; continue ;;
+      -*) continue ;;
+    esac
+    next="\${path:+$path }$w"
+    case "$next" in
+      ${quoted(words(program).flatMap(({ path }) => (path === '' ? [] : [path])))}) path=$next ;;
+      *) named=1 ;;
+    esac
+  done
+  if [ -n "$skip" ]; then COMPREPLY=(); return; fi
   local words=
   case "$path" in
 ${words(program)
   .map(({ path, words: w }) => `    "${path}") words="${w.join(' ')}" ;;`)
   .join('\n')}
   esac
-  case "$path" in
-    ${NAMES.map((n) => `"${n}"`).join(' | ')}) words="$words $(shoto get clusters -o name 2>/dev/null | sed 's,^cluster/,,')" ;;
+  case "$named:$path" in
+    ${quoted(NAMES.map((n) => `:${n}`))}) words="$words $(shoto get clusters -o name 2>/dev/null | sed 's,^cluster/,,')" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }

@@ -57,6 +57,12 @@ export function parsePool(text: string): Record<string, unknown> {
   return pool;
 }
 
+function parseLabel(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new CliError(EXIT.usage, `--label ${text}: write key=value`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** The Cluster that flags and file ask for; flags win. Fields that were not given are left out: the template has them. */
 export function requestOf(
   name: string | undefined,
@@ -70,12 +76,15 @@ export function requestOf(
   if (docs.length > 1)
     throw new CliError(EXIT.usage, `${o.file} holds ${docs.length} documents: give one cluster at a time`);
   const given = (docs[0] && 'toJS' in docs[0] ? docs[0].toJS() : {}) as {
-    metadata?: { name?: string };
+    metadata?: { name?: string; labels?: Record<string, string> };
     spec?: Record<string, unknown>;
   };
-  if (typeof given !== 'object' || given === null) throw new CliError(EXIT.usage, `${o.file} is no Cluster`);
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new CliError(EXIT.usage, `${o.file} is no Cluster`);
   if (name && given.metadata?.name && given.metadata.name !== name)
     throw new CliError(EXIT.usage, `${o.file} names the cluster ${given.metadata.name}, the command line ${name}`);
+  if (!name && !given.metadata?.name)
+    throw new CliError(EXIT.usage, 'no name: write shoto create cluster NAME, or give metadata.name in the file');
   const spec: Record<string, unknown> = { ...given.spec };
   if (o.region) spec.region = o.region;
   if (o.release) spec.release = o.release;
@@ -97,10 +106,14 @@ export function requestOf(
       ...(spec.network as object | undefined),
       ...Object.fromEntries(Object.entries(network).filter(([, v]) => v !== undefined)),
     };
-  const labels = Object.fromEntries((o.label ?? []).map((l) => [l.split('=')[0], l.split('=').slice(1).join('=')]));
+  const labels = Object.fromEntries((o.label ?? []).map(parseLabel));
   return {
     ...given,
-    metadata: { ...given.metadata, ...(name ? { name } : {}), ...(o.label?.length ? { labels } : {}) },
+    metadata: {
+      ...given.metadata,
+      ...(name ? { name } : {}),
+      ...(o.label?.length ? { labels: { ...given.metadata?.labels, ...labels } } : {}),
+    },
     spec,
   };
 }
