@@ -98,7 +98,7 @@ describe('a cluster from nothing', () => {
 
 describe('a machine that must not join', () => {
   it('keeps asking with a wrong ticket, and never appears', async () => {
-    const clock = new SimulatorClock({ mode: 'manual', start: 1_800_000_000_000 });
+    const clock = new SimulatorClock({ mode: 'manual' });
     lab = await Lab.start(clock);
     lab.machines.powerOn(lab.server('thief', '10.0.0.66'));
     await until('a refusal', () => lab.worker.refused[0]);
@@ -213,7 +213,7 @@ describe('the way to the API', () => {
 describe('power and failures', () => {
   const minutes = async (clock: SimulatorClock, n: number) => clock.advance(n * 60_000);
   const start = async () => {
-    const clock = new SimulatorClock({ mode: 'manual', start: 1_800_000_000_000 });
+    const clock = new SimulatorClock({ mode: 'manual' });
     lab = await Lab.start(clock);
     lab.bootControlPlane();
     // A worker that asks too early comes again when time has passed.
@@ -227,9 +227,9 @@ describe('power and failures', () => {
   const ready = (name: string, status: string) =>
     until(`${name} to be ${status}`, async () => ((await lab.nodes())[name] === status ? true : undefined));
   const taints = async (name: string) =>
-    (((await lab.list('/api/v1/nodes')).get(name)?.spec as { taints?: { key: string }[] } | undefined)?.taints ?? []).map(
-      (t) => t.key,
-    );
+    (
+      ((await lab.list('/api/v1/nodes')).get(name)?.spec as { taints?: { key: string }[] } | undefined)?.taints ?? []
+    ).map((t) => t.key);
 
   it('says Unknown of a node that was switched off forty seconds ago, and Ready when it is back', async () => {
     const clock = await start();

@@ -90,12 +90,10 @@ export class SimulatedCluster {
   /** The certificate that its API servers show; made when it is first needed. */
   serving(): Promise<KeyedCertificate> {
     const first = [...this.members.values()][0];
-    this.#serving ??= servingCertificate(
-      this.seed.ca,
-      this.seed.configuration,
-      { nodeName: first?.nodeName ?? 'kubernetes', address: first?.address ?? '' },
-      this.world.clock.now(),
-    );
+    this.#serving ??= servingCertificate(this.seed.ca, this.seed.configuration, {
+      nodeName: first?.nodeName ?? 'kubernetes',
+      address: first?.address ?? '',
+    });
     return this.#serving;
   }
 

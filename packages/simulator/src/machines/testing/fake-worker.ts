@@ -54,7 +54,7 @@ export class FakeWorker {
   }
 
   static async start(): Promise<FakeWorker> {
-    const ca = await createAuthority('check-in');
+    const ca = await createAuthority('check-in-ca');
     const serving = await issue(ca, {
       commonName: 'check-in',
       usages: ['server'],
