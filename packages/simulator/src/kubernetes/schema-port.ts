@@ -6,8 +6,6 @@ export interface CompiledSchema {
   prune(object: object): string[];
   applyDefaults(object: object): void;
   validate(object: object, old?: object): FieldError[];
-  /** What is wrong with the schema itself. */
-  schemaErrors(): FieldError[];
 }
 
 /** What the API server needs of the schema part; implemented by `schema/index.ts`. */

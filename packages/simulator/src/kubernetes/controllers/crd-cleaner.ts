@@ -1,3 +1,4 @@
+import { acceptNames, crdTable as crds, isEstablished } from '../crd/names.ts';
 import { crdFinalizer } from '../crd/strategy.ts';
 import { remove } from '../operations/delete.ts';
 import { readyToGo } from '../operations/update.ts';
@@ -7,13 +8,12 @@ import { type KubeObject, rfc3339 } from '../types.ts';
 import { list, record } from '../util/json.ts';
 import type { Controller } from './controllers.ts';
 
-const crds = 'customresourcedefinitions.apiextensions.k8s.io';
-
-/** Removes the instances of a deleted CustomResourceDefinition, then lets it go. */
+/** Removes the instances of a deleted CustomResourceDefinition, then lets it go; names that became free go to who waits for them. */
 export class CrdCleaner implements Controller {
   private readonly core: Core;
   private readonly going = new Set<string>();
   private readonly dirty = new Set<string>();
+  private namesFreed = false;
 
   constructor(core: Core) {
     this.core = core;
@@ -22,8 +22,10 @@ export class CrdCleaner implements Controller {
 
   note(table: string, { type, object }: Change): void {
     if (table === crds) {
-      if (type === 'DELETED') this.going.delete(object.metadata.name);
-      else this.see(object);
+      if (type === 'DELETED') {
+        this.going.delete(object.metadata.name);
+        this.namesFreed = true;
+      } else this.see(object);
     } else if (this.going.has(table)) this.dirty.add(table);
   }
 
@@ -31,7 +33,20 @@ export class CrdCleaner implements Controller {
     const names = [...this.dirty];
     this.dirty.clear();
     for (const name of names) this.clean(name);
-    return names.length > 0;
+    if (!this.namesFreed) return names.length > 0;
+    this.namesFreed = false;
+    this.establish();
+    return true;
+  }
+
+  private establish(): void {
+    const { store, clock } = this.core;
+    for (const crd of [...store.scan(crds, undefined)]) {
+      if (isEstablished(crd)) continue;
+      const status = { ...record(crd.status), ...acceptNames(crd, store, rfc3339(clock.now())) };
+      const next: KubeObject = { ...crd, metadata: { ...crd.metadata }, status };
+      if (isEstablished(next)) store.put(crds, next);
+    }
   }
 
   private see(crd: KubeObject): void {

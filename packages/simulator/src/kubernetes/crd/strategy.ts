@@ -1,8 +1,10 @@
 import type { Strategy, StrategyContext } from '../registry/resource-type.ts';
+import { compileSchema } from '../schema/index.ts';
 import type { FieldError, Json, KubeObject } from '../types.ts';
 import { rfc3339 } from '../types.ts';
 import { invalidValue, required } from '../util/field-errors.ts';
-import { at, isRecord, list, record, text } from '../util/json.ts';
+import { at, equal, isRecord, list, record, text } from '../util/json.ts';
+import { acceptNames } from './names.ts';
 
 /** The finalizer under which the instances of a deleted CustomResourceDefinition go first. */
 export const crdFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
@@ -17,7 +19,8 @@ function defaults(o: KubeObject): void {
   o.spec.conversion ??= { strategy: 'None' };
 }
 
-function accepted(o: KubeObject, nowMs: number): Json {
+/** The status that the controllers of a real server would arrive at, at once. */
+function accepted(o: KubeObject, c: StrategyContext): Json {
   const spec = record(o.spec);
   const before = record(o.status);
   const storage = text(
@@ -26,26 +29,29 @@ function accepted(o: KubeObject, nowMs: number): Json {
       .find((v) => v.storage === true)?.name,
   );
   const stored = list(before.storedVersions).map(text);
-  const now = rfc3339(nowMs);
-  const condition = (type: string, reason: string, message: string): Json => ({
-    lastTransitionTime: now,
-    message,
-    reason,
-    status: 'True',
-    type,
-  });
-  const conditions = list(before.conditions);
   return {
-    acceptedNames: spec.names,
-    conditions:
-      conditions.length > 0
-        ? conditions
-        : [
-            condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
-            condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
-          ],
+    ...acceptNames(o, c.store, rfc3339(c.nowMs)),
     storedVersions: stored.includes(storage) ? stored : [...stored, storage],
   };
+}
+
+const schemaAt = (version: unknown): unknown => at(version, 'schema', 'openAPIV3Schema');
+
+/** Findings about schemas that are new; what was accepted once is not judged again. */
+function schemaErrors(o: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const versions = list(at(o, 'spec', 'versions'));
+  const before = new Map(list(at(old, 'spec', 'versions')).map((v) => [text(record(v).name), schemaAt(v)]));
+  // kube-apiserver keeps what all versions share in one place, and names that place.
+  const shared = versions.every((v) => equal(schemaAt(v), schemaAt(versions[0])));
+  const errors: FieldError[] = [];
+  for (const [i, version] of versions.entries()) {
+    const schema = schemaAt(version);
+    if (!isRecord(schema) || equal(schema, before.get(text(record(version).name)))) continue;
+    const path = shared ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`;
+    errors.push(...compileSchema(schema).schemaErrors(path));
+    if (shared) break;
+  }
+  return errors;
 }
 
 function validate(o: KubeObject, old: KubeObject | undefined): FieldError[] {
@@ -71,9 +77,10 @@ function validate(o: KubeObject, old: KubeObject | undefined): FieldError[] {
     );
   }
   versions.forEach((v, i) => {
-    if (!isRecord(at(v, 'schema', 'openAPIV3Schema')))
+    if (!isRecord(schemaAt(v)))
       errors.push(required(`spec.versions[${i}].schema.openAPIV3Schema`, 'schemas are required'));
   });
+  errors.push(...schemaErrors(o, old));
   if (old) {
     for (const [path, before, after] of [
       ['spec.group', at(old, 'spec', 'group'), spec.group],
@@ -96,17 +103,17 @@ function validate(o: KubeObject, old: KubeObject | undefined): FieldError[] {
   return errors;
 }
 
-/** CustomResourceDefinitions: accepted and established at once. */
+/** CustomResourceDefinitions: established at once, unless another one of the group has the names. */
 export const crdStrategy: Strategy = {
   generation: true,
   defaults,
   onCreate: (o: KubeObject, c: StrategyContext) => {
     o.metadata.finalizers = [...new Set([...(o.metadata.finalizers ?? []), crdFinalizer])];
-    o.status = accepted({ ...o, status: undefined }, c.nowMs);
+    o.status = accepted({ ...o, status: undefined }, c);
   },
   keepStatus: true,
   onUpdate: (o, old, c) => {
-    o.status = accepted({ ...o, status: old.status }, c.nowMs);
+    o.status = accepted({ ...o, status: old.status }, c);
   },
   validate,
 };

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { crdTable } from '../crd/names.ts';
 import { parseRevision, selectorOf } from '../operations/list.ts';
 import { type Target, toVersion } from '../operations/target.ts';
 import { groupVersion } from '../registry/resource-type.ts';
@@ -104,11 +105,13 @@ export function serveWatch(
   let bookmarks: unknown;
   let timeout: unknown;
   let unlisten = (): void => undefined;
+  let forgetDefinition = (): void => undefined;
   let unregister = (): void => undefined;
   const end = (): void => {
     if (ended) return;
     ended = true;
     unlisten();
+    forgetDefinition();
     unregister();
     core.clock.clearTimeout(bookmarks);
     core.clock.clearTimeout(timeout);
@@ -133,6 +136,12 @@ export function serveWatch(
     return;
   }
   unlisten = core.store.listen(table, relay);
+  if (target.type.custom) {
+    const { group, plural } = target.type;
+    forgetDefinition = core.store.listen(crdTable, ({ object }) => {
+      if (object.metadata.name === table && !core.registry.find(group, target.version.version, plural)) end();
+    });
+  }
   const everyMinute = (): void => {
     bookmark();
     bookmarks = core.clock.setTimeout(everyMinute, bookmarkEveryMs);

@@ -1,3 +1,4 @@
+import { isEstablished } from '../crd/names.ts';
 import { crdToType } from '../crd/to-type.ts';
 import type { Schemas } from '../schema-port.ts';
 import type { Store } from '../store/store.ts';
@@ -85,6 +86,8 @@ export class Registry {
 
   private define(crd: KubeObject): void {
     const before = this.crds.get(crd.metadata.name);
+    // Its names belong to another definition.
+    if (!isEstablished(crd)) return;
     // A status write must not cost a compilation.
     if (before && before.object.spec === crd.spec) return;
     this.crds.set(crd.metadata.name, { object: crd, type: crdToType(crd, this.schemas) });
