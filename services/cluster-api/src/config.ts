@@ -21,5 +21,3 @@ export const configSchema = z.object({
     .url({ protocol: /^https$/ })
     .describe("Set it to the https URL of the bootstrap-worker's internal API"),
 });
-/** Configuration of cluster-api, as read. */
-export type Config = z.output<typeof configSchema>;

@@ -41,6 +41,14 @@ describe('a token', () => {
     await w.tokens.write('tokens.csv', TOKENS);
   });
 
+  it('that is new is good for all requests that come at once', async () => {
+    await w.tokens.write('tokens.csv', `${TOKENS}new-token,ann,tenant:blue,\n`);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => w.call('GET', CLUSTERS, { token: 'new-token' })),
+    );
+    expect(answers.map((a) => a.status)).toEqual(Array(10).fill(200));
+  });
+
   it('stays good while its file is broken, which is logged with the line', async () => {
     await w.tokens.write('tokens.csv', `${TOKENS}secret-token-without-a-user\n`);
     expect((await w.call('GET', CLUSTERS)).status).toBe(200);
@@ -62,7 +70,7 @@ describe('a token', () => {
     w.disturb(undefined);
     const log = w.logs.join('');
     expect(log).toContain('"cluster":"logged"');
-    expect(log).not.toMatch(/(blue|green|admin|old|guessed|secret)-token/);
+    expect(log).not.toMatch(/(blue|green|admin|old|new|guessed|secret)-token/);
   });
 });
 

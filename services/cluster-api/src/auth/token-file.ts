@@ -40,12 +40,20 @@ export function tokenFile(
 ): Authenticator & { load(): Promise<void> } {
   let entries: Entry[] = [];
   let seen = '';
-  const load = async (): Promise<void> => {
+  const readAgain = async (): Promise<void> => {
     const { mtimeNs, size, ino } = await stat(file, { bigint: true });
     const version = `${mtimeNs}/${size}/${ino}`;
     if (version === seen) return;
     seen = version;
     entries = parseTokens(await readFile(file, 'utf8'), file);
+  };
+  let reading: Promise<void> | undefined;
+  // Requests that come while the file is being read wait for it, or they would be judged by what it said before.
+  const load = (): Promise<void> => {
+    reading ??= readAgain().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   };
   let told = '';
   const reload = async (): Promise<void> => {
