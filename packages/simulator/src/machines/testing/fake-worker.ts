@@ -13,8 +13,8 @@ export interface Pki {
   sa: { privateKey: string; publicKey: string };
 }
 
-/** What a machine that shows a ticket is told. */
-export type Task =
+/** What a machine that shows a ticket is told. `pki` is of its cluster, if that is not the one of {@link FakeWorker.pki}; `after` the machine to wait for. */
+export type Task = { pki?: Pki; after?: string } & (
   | { role: 'init'; name: string; address: string; endpoint: string; sans: string[]; over?: Record<string, object> }
   | {
       role: 'worker' | 'control-plane';
@@ -23,7 +23,8 @@ export type Task =
       endpoint: string;
       token: string;
       taints?: object[];
-    };
+    }
+);
 
 /** A step as it was reported. */
 export interface Reported {
@@ -105,7 +106,9 @@ export class FakeWorker {
       return send(403, { reason: 'TicketInvalid', detail: 'the ticket is not one of ours' });
     }
     this.#machines.set(key, task.name);
-    const isUp = this.reports.some((r) => r.step === 'joined');
+    const isUp = this.reports.some(
+      (r) => r.step === 'joined' && (task.after === undefined || r.machine === task.after),
+    );
     if (task.role !== 'init' && !isUp)
       return send(200, { action: 'wait', reason: 'WaitingForControlPlane', message: 'not up yet', retryAfterMs: 10 });
     send(200, this.#plan(task));
@@ -117,7 +120,7 @@ export class FakeWorker {
       mode: '0600',
       content: Buffer.from(content).toString('base64'),
     });
-    const { ca, frontProxyCa, etcdCa, sa } = this.pki;
+    const { ca, frontProxyCa, etcdCa, sa } = task.pki ?? this.pki;
     const dir = '/etc/kubernetes/pki';
     const pair = (name: string, c: KeyedCertificate): object[] => [
       file(`${dir}/${name}.crt`, c.certificate),
