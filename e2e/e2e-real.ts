@@ -132,15 +132,20 @@ export function secretsIn(userData: string): string[] {
   return patterns.filter(([, pattern]) => pattern.test(userData)).map(([name]) => name);
 }
 
+const interrupted = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+});
 const world = await startWorld('machines');
 say(`up: management cluster, cloud and services; files in ${world.system.dir}`);
 try {
-  await main(world);
+  await Promise.race([main(world), interrupted]);
   say('e2e-real passed');
 } catch (e) {
   console.error(`\ne2e-real FAILED: ${(e as Error).message}\nlogs: ${world.system.dir}/logs`);
-  if (process.env.E2E_KEEP && existsSync(world.system.dir)) await new Promise(() => {});
+  if (process.env.E2E_KEEP && existsSync(world.system.dir)) await interrupted.catch(() => {});
   process.exitCode = 1;
 } finally {
   await world.end();
 }
+process.exit();

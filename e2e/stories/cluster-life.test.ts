@@ -175,7 +175,7 @@ describe('credentials of the cloud that are wrong', () => {
     ]!;
     const wrong = Buffer.from(right, 'base64')
       .toString()
-      .replaceAll(/(password|application_credential_secret): .*/g, '$1: wrong');
+      .replaceAll(/("?(?:password|application_credential_secret)"?: *)("?)[^\s"]+\2/g, '$1$2wrong$2');
     await world.management.mergePatch(SECRETS, ref, { data: { 'clouds.yaml': Buffer.from(wrong).toString('base64') } });
     const region = () =>
       world.management.get<HasMeta & { status?: { provisioner?: { conditions?: never[] } } }>(

@@ -42,6 +42,8 @@ export interface ClusterMemory {
   routed?: boolean;
   /** When the status was last written. */
   wroteAt?: number;
+  /** What the cloud was asked to make without an answer, and when: it may still come. */
+  unanswered: Map<string, number>;
 }
 
 /** What passes of one process remember. Never the only place of anything. */
@@ -63,7 +65,7 @@ export class Memory {
   cluster(uid: string): ClusterMemory {
     let c = this.#clusters.get(uid);
     if (!c) {
-      c = { looks: 0 };
+      c = { looks: 0, unanswered: new Map() };
       this.#clusters.set(uid, c);
     }
     return c;

@@ -109,6 +109,16 @@ export const mayHaveHappened = (e: unknown): boolean => {
   return at instanceof OpenStackError && at.mayHaveHappened;
 };
 
+/**
+ * Whether a call that failed is over: the service answered, or was never asked. What a gateway gave up waiting for (502, 504) or
+ * nobody answered may still be carried out, and so may what a pass that was cut short had asked for.
+ */
+export const isOver = (e: unknown): boolean => {
+  if (!(e instanceof ReconcileError)) return false;
+  if (!(e.cause instanceof OpenStackError) || !e.cause.mayHaveHappened) return true;
+  return e.cause.status !== undefined && e.cause.status !== 502 && e.cause.status !== 504;
+};
+
 /** Whether the cloud said 404. */
 export const isNotFound = (e: unknown): boolean => (e instanceof ReconcileError ? e.cause : e) instanceof NotFoundError;
 

@@ -1,6 +1,6 @@
-import { RetryableError } from '@shoto/reconciler';
+import { RetryableError, WaitingError } from '@shoto/reconciler';
 import type { Network, Router, Subnet } from 'openstack-client-ts';
-import { isConflict, mayHaveHappened } from '../../cloud/errors.ts';
+import { isConflict, isOver, mayHaveHappened } from '../../cloud/errors.ts';
 import { onlyOne } from '../../cloud/region-cloud.ts';
 import { cloudName, clusterTags, isOwned, ownedBy } from '../../names.ts';
 import { type ClusterPass, found, together } from '../pass.ts';
@@ -152,6 +152,11 @@ export interface Adoption<T> {
   tag?: (id: string) => Promise<unknown>;
 }
 
+/** So long a call that nobody answered may still be carried out (a Nova or Octavia under load takes minutes). */
+const LATE_DEED_MS = 180_000;
+/** How soon what such a call may have made is looked for again. */
+const LOOK_AGAIN_MS = 2_000;
+
 /**
  * Adopt before create: what an earlier pass made, or a lost answer was about, is taken and not made twice.
  *
@@ -165,18 +170,31 @@ export async function adoptOrCreate<
       a.what,
       (await a.find()).filter((t) => isOwned(pass.owner, t)),
     );
+  const { unanswered } = pass.memory;
   let thing = await ours();
   if (!thing) {
+    const since = unanswered.get(a.what);
+    if (since !== undefined && pass.d.clock.now() - since < LATE_DEED_MS)
+      throw new WaitingError(
+        'AnswerLost',
+        `the cloud was asked for ${a.what} and did not answer in time: it may still make one, so it is looked for before it is asked again`,
+        LOOK_AGAIN_MS,
+      );
+    // Noted before the call: a pass that is cut short knows as little of the deed as one that got no answer.
+    unanswered.set(a.what, pass.d.clock.now());
     try {
       thing = await a.create();
     } catch (e) {
+      const conflict = isConflict(e);
+      if (isOver(e)) unanswered.delete(a.what);
       // The answer may have been lost after the deed; or it was done by the call before.
-      if (!mayHaveHappened(e) && !isConflict(e)) throw e;
+      if (!mayHaveHappened(e) && !conflict) throw e;
       thing = await ours();
       if (!thing)
         throw e instanceof RetryableError ? e : new RetryableError('CloudConflict', (e as Error).message, { cause: e });
     }
   }
+  unanswered.delete(a.what);
   const wanted = clusterTags(pass.owner);
   if (a.tag && !wanted.every((t) => thing?.tags?.includes(t))) await a.tag(thing.id);
   return thing;
