@@ -91,6 +91,8 @@ describe('Deployments', () => {
       (await pods('app=picky'))[0]?.status.conditions.find((c) => c.reason === 'Unschedulable'),
     );
     expect(reason.message).toContain('0/4 nodes are available');
+    const events = await lab.list('/api/v1/namespaces/default/events?fieldSelector=reason=FailedScheduling');
+    expect([...events.values()]).toMatchObject([{ involvedObject: { kind: 'Pod' }, message: reason.message }]);
     await lab.api(
       'PATCH',
       '/api/v1/nodes/w-2',

@@ -128,8 +128,10 @@ export class Routes {
   #targets(address: string): Map<number, SimulatedCluster> {
     const targets = new Map<number, SimulatedCluster>();
     const portId = this.#floating.get(address)?.portId;
-    const balancer = this.#balancers.get((portId && this.#balancerOf.get(portId)) ?? this.#vipAt(address) ?? '');
-    const backend = portId !== undefined ? this.#byPort.get(portId) : this.#direct(address);
+    // An address that no floating IP has may be that of a port on a routable network.
+    const balancerId = portId === undefined ? this.#vipAt(address) : this.#balancerOf.get(portId);
+    const backend = portId === undefined ? this.#direct(address) : this.#byPort.get(portId);
+    const balancer = balancerId === undefined ? undefined : this.#balancers.get(balancerId);
     const direct = backend?.cluster();
     if (direct) targets.set(API_PORT, direct);
     for (const listener of balancer?.listeners ?? []) {

@@ -33,6 +33,7 @@ const TYPES = {
   ServiceAccount: type('', 'v1', 'serviceaccounts'),
   Endpoints: type('', 'v1', 'endpoints'),
   EndpointSlice: type('discovery.k8s.io', 'v1', 'endpointslices'),
+  Event: type('', 'v1', 'events'),
   Lease: type('coordination.k8s.io', 'v1', 'leases'),
   DaemonSet: type('apps', 'v1', 'daemonsets'),
   Deployment: type('apps', 'v1', 'deployments'),

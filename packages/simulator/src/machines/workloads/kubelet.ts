@@ -1,10 +1,11 @@
 import { formatIp, parseCidr } from '../../core/ip.ts';
 import type { KubeObject } from '../../kubernetes/index.ts';
-import { rfc3339 } from '../../kubernetes/types.ts';
+import { rfc3339, rfc3339Micro } from '../../kubernetes/types.ts';
 import { at, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
 import { mirrorPod, STATIC_PODS } from '../kubeadm/addons.ts';
 import { type Context, conditionOf, controllerOf, keyOf, refOf } from './context.ts';
 import type { Controller } from './engine.ts';
+import { say } from './events.ts';
 import { conditions, type NodeFacts, type NodeState, nodeObject } from './node-object.ts';
 import { runningStatus, waitingStatus } from './pod-status.ts';
 
@@ -46,7 +47,27 @@ export class Kubelet {
       this.#refresh(node);
     }
     this.#registered = true;
+    this.#renewLease();
     if (this.facts.role === 'control-plane') this.#mirror();
+  }
+
+  /** The Lease of the node. It is renewed with each report, and not every ten seconds: an idle cluster shall cost nothing. */
+  #renewLease(): void {
+    const leases = this.#x.resources.of('Lease');
+    const { name } = this.facts;
+    const ref = { namespace: 'kube-node-lease', name };
+    const renewTime = rfc3339Micro(this.#x.clock.now());
+    if (leases.get(ref)) {
+      leases.patch(ref, { spec: { renewTime } });
+      return;
+    }
+    const uid = this.#x.resources.of('Node').get({ name })?.metadata.uid ?? '';
+    leases.create({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...ref, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }] },
+      spec: { holderIdentity: name, leaseDurationSeconds: 40, renewTime },
+    });
   }
 
   #refresh(node: KubeObject): void {
@@ -59,6 +80,8 @@ export class Kubelet {
         ? had
         : { ...c, lastHeartbeatTime: now, lastTransitionTime: had?.status === c.status ? had.lastTransitionTime : now };
     });
+    const isReady = wanted.find((c) => c?.type === 'Ready')?.status === 'True';
+    const wasReady = conditionOf(node, 'Ready') === 'True';
     const others = before.filter((b) => !wanted.some((w) => w?.type === b.type));
     const version = at(node, 'status', 'nodeInfo', 'kubeletVersion');
     if (
@@ -68,6 +91,11 @@ export class Kubelet {
     )
       return;
     const fresh = record(nodeObject(this.facts, this.state, this.#x.clock.now()).status);
+    if (isReady !== wasReady) {
+      const reason = isReady ? 'NodeReady' : 'NodeNotReady';
+      const message = `Node ${this.facts.name} status is now: ${reason}`;
+      say(this.#x, node, { type: 'Normal', reason, message, component: 'kubelet' });
+    }
     this.#x.resources
       .of('Node')
       .patchStatus({ name: this.facts.name }, { ...fresh, conditions: [...others, ...wanted] });

@@ -4,6 +4,7 @@ import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, equal, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
 import { type Context, conditionOf, controllerOf, keyOf, refOf } from './context.ts';
 import type { Controller } from './engine.ts';
+import { say } from './events.ts';
 import { type Taint, toleration } from './fit.ts';
 
 /** How long a kubelet may be silent before its node counts as lost: kube-controller-manager's --node-monitor-grace-period. */
@@ -59,6 +60,8 @@ export function nodeController(x: Context, podSubnet: string): Controller {
       return node;
     }
     const now = rfc3339(x.clock.now());
+    const message = `Node ${name} status is now: NodeNotReady`;
+    say(x, node, { type: 'Normal', reason: 'NodeNotReady', message, component: 'node-controller' });
     return x.resources.of('Node').patchStatus(
       { name },
       {

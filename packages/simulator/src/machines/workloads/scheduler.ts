@@ -4,6 +4,7 @@ import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
 import { type Context, controllerOf, keyOf, refOf } from './context.ts';
 import type { Controller } from './engine.ts';
+import { say } from './events.ts';
 import { quantity, repellingTaint, requestsOf, selectsNode } from './fit.ts';
 
 type Verdict = { fits: true; used: number } | { fits: false; why: string };
@@ -47,6 +48,7 @@ export function scheduler(x: Context): Controller {
     const conditions = list(at(pod, 'status', 'conditions')).map(record);
     if (conditions.some((c) => c.type === 'PodScheduled' && c.message === message)) return;
     const now = rfc3339(x.clock.now());
+    say(x, pod, { type: 'Warning', reason: 'FailedScheduling', message, component: 'default-scheduler' });
     x.resources.of('Pod').patchStatus(refOf(keyOf(pod)), {
       conditions: [
         ...conditions.filter((c) => c.type !== 'PodScheduled'),
