@@ -50,6 +50,10 @@ function seedIdentity(cloud: Cloud): void {
   });
   for (const name of ['admin', 'manager', 'member', 'reader', 'service'])
     identity.roles.save({ ...plain, id: short(`role ${name}`), name, domain_id: null });
+  const chain = ['admin', 'manager', 'member', 'reader'].map((name) => short(`role ${name}`));
+  for (const [i, priorId] of chain.slice(0, -1).entries())
+    identity.implications.save({ id: `${priorId}/${chain[i + 1]}`, priorId, impliedId: chain[i + 1]! });
+  const plainGrant = { groupId: null, projectId: null, domainId: null, system: false, inherited: false };
   const project = (name: string): string => {
     const id = short(`project ${name}`);
     if (!identity.projects.get(id))
@@ -82,17 +86,23 @@ function seedIdentity(cloud: Cloud): void {
         id: short(`assignment ${user.name} ${user.project} ${role}`),
         userId,
         roleId: short(`role ${role}`),
+        ...plainGrant,
         projectId,
-        domainId: null,
       });
-      if (role === 'admin')
+      if (role !== 'admin') continue;
+      // As a fresh installation has it: its administrator is one of the domain and of the system too.
+      for (const [where, target] of [
+        ['default', { domainId: 'default' }],
+        ['system', { system: true }],
+      ] as const) {
         identity.assignments.save({
-          id: short(`assignment ${user.name} default ${role}`),
+          id: short(`assignment ${user.name} ${where} ${role}`),
           userId,
           roleId: short(`role ${role}`),
-          projectId: null,
-          domainId: 'default',
+          ...plainGrant,
+          ...target,
         });
+      }
     }
   }
 }

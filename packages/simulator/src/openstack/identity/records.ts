@@ -1,6 +1,7 @@
 import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import type { Table } from '../../core/table.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
+import type { Assignment } from './state.ts';
 
 /** How one kind of Keystone record is read and written. */
 interface RecordKind<T extends { id: string }> {
@@ -17,8 +18,8 @@ interface RecordKind<T extends { id: string }> {
   publicList?: boolean;
   /** Cleans up what hangs on the row. */
   removed?: (row: T) => void;
-  /** Statuses as Keystone has them. */
-  patchStatus?: number;
+  /** Throws where the row cannot go now. */
+  mayDelete?: (row: T) => void;
 }
 
 /** Domains, projects, users, groups, roles, regions, services, endpoints. */
@@ -45,14 +46,21 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
     const name = text(body.name);
     if (name === '') throw new ApiError(400, `Invalid input for field 'name': '' should be non-empty`);
     if (name.length > 255) throw new ApiError(400, `Invalid input for field 'name': '${name}' is too long`);
-    return { id: id(), name, description: text(body.description), enabled: body.enabled !== false, extra: {}, kind };
+    return {
+      id: id(),
+      name,
+      description: text(body.description),
+      enabled: body.enabled !== false,
+      extra: extraOf(body),
+      kind,
+    };
   };
   const domainOf = (body: Json): string => {
     const wanted = text(body.domain_id, 'default');
     if (!identity.domains.get(wanted)) throw new ApiError(404, `Could not find domain: ${wanted}.`);
     return wanted;
   };
-  const forget = (predicate: (a: { userId: string; projectId: string | null; roleId: string }) => boolean) => {
+  const forget = (predicate: (a: Assignment) => boolean) => {
     for (const a of [...identity.assignments.values()]) if (predicate(a)) identity.assignments.delete(a.id);
   };
 
@@ -66,6 +74,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       name: d.name,
       description: d.description,
       enabled: d.enabled,
+      ...d.extra,
       tags: [],
       options: {},
       links: self('domains', d),
@@ -74,6 +83,14 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       const { kind: _, ...row } = named(body, 'domain');
       unique(identity.domains, 'domain', row.name, null);
       return { ...row, domain_id: null };
+    },
+    mayDelete: (d) => {
+      if (d.enabled) throw new ApiError(403, 'Cannot delete a domain that is enabled, please disable it first.');
+    },
+    removed: (d) => {
+      forget((a) => a.domainId === d.id);
+      for (const table of [identity.projects, identity.users, identity.groups])
+        for (const row of [...table.values()]) if (row.domain_id === d.id) table.delete(row.id);
     },
     readable: (d) => d.id === 'default',
   });
@@ -90,12 +107,19 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       enabled: p.enabled,
       parent_id: p.parent_id,
       is_domain: p.is_domain,
+      ...p.extra,
       tags: p.tags,
       options: {},
       links: self('projects', p),
     }),
     create: (body) => {
       const { kind: _, ...row } = named(body, 'project');
+      if (body.is_domain === true) {
+        // A project that acts as a domain is one too, of the same id.
+        unique(identity.domains, 'domain', row.name, null);
+        identity.domains.save({ ...row, domain_id: null });
+        return { ...row, domain_id: null, is_domain: true, parent_id: null, tags: [] };
+      }
       const domainId = domainOf(body);
       unique(identity.projects, 'project', row.name, domainId);
       return {
@@ -107,13 +131,26 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       };
     },
     readable: (p, auth) => identity.rolesOf(auth.userId, { projectId: p.id }).length > 0,
-    removed: (p) => forget((a) => a.projectId === p.id),
+    mayDelete: (p) => {
+      const below = [...identity.projects.values()].some((other) => other.parent_id === p.id);
+      if (below || (p.is_domain && p.enabled))
+        throw new ApiError(
+          403,
+          below
+            ? `Cannot delete project: ${p.id}, since it is not a leaf in the hierarchy. Use the cascade option if you want to delete a whole subtree.`
+            : `Cannot delete project: ${p.id}, since it acts as a domain and is enabled.`,
+        );
+    },
+    removed: (p) => {
+      forget((a) => a.projectId === p.id);
+      if (p.is_domain) identity.domains.delete(p.id);
+    },
   });
   serveRecord(service, cloud, {
     singular: 'user',
     plural: 'users',
     table: identity.users,
-    mutable: ['name', 'description', 'enabled', 'password', 'default_project_id', 'email'],
+    mutable: ['name', 'description', 'enabled', 'password', 'default_project_id'],
     view: (u) => ({
       id: u.id,
       name: u.name,
@@ -131,14 +168,8 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       const domainId = domainOf(body);
       unique(identity.users, 'user', row.name, domainId);
       const project = text(body.default_project_id);
-      const extra: Json = {};
-      for (const [key, value] of Object.entries(body)) {
-        if (!['name', 'description', 'enabled', 'password', 'default_project_id', 'domain_id', 'options'].includes(key))
-          extra[key] = value;
-      }
       return {
         ...row,
-        extra,
         domain_id: domainId,
         password: text(body.password),
         default_project_id: project === '' ? null : project,
@@ -147,6 +178,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
     readable: (u, auth) => u.id === auth.userId,
     removed: (u) => {
       forget((a) => a.userId === u.id);
+      for (const m of [...identity.memberships.by('user', u.id)]) identity.memberships.delete(m.id);
       for (const c of [...identity.applicationCredentials.by('user', u.id)])
         identity.applicationCredentials.delete(c.id);
       for (const t of [...identity.tokens.by('user', u.id)]) identity.tokens.delete(t.id);
@@ -162,6 +194,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       name: g.name,
       domain_id: g.domain_id,
       description: g.description,
+      ...g.extra,
       links: self('groups', g),
     }),
     create: (body) => {
@@ -169,6 +202,10 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       const domainId = domainOf(body);
       unique(identity.groups, 'group', row.name, domainId);
       return { ...row, domain_id: domainId };
+    },
+    removed: (g) => {
+      forget((a) => a.groupId === g.id);
+      for (const m of [...identity.memberships.by('group', g.id)]) identity.memberships.delete(m.id);
     },
   });
   serveRecord(service, cloud, {
@@ -181,6 +218,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       name: r.name,
       domain_id: r.domain_id,
       description: r.description || null,
+      ...r.extra,
       options: {},
       links: self('roles', r),
     }),
@@ -190,7 +228,11 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       unique(identity.roles, 'role', row.name, domainId);
       return { ...row, domain_id: domainId };
     },
-    removed: (r) => forget((a) => a.roleId === r.id),
+    removed: (r) => {
+      forget((a) => a.roleId === r.id);
+      for (const i of [...identity.implications.values()])
+        if (i.priorId === r.id || i.impliedId === r.id) identity.implications.delete(i.id);
+    },
   });
   serveRecord(service, cloud, {
     singular: 'region',
@@ -229,7 +271,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
     singular: 'endpoint',
     plural: 'endpoints',
     table: identity.endpoints,
-    mutable: ['url', 'interface', 'region_id', 'enabled', 'service_id'],
+    mutable: ['url', 'interface', 'region_id', 'enabled', 'service_id', 'name'],
     view: (e) => ({ ...e, region: e.region_id, links: self('endpoints', e) }),
     create: (body) => {
       const serviceId = text(body.service_id);
@@ -241,10 +283,19 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
         region_id: text(body.region_id) || text(body.region),
         url: text(body.url),
         enabled: body.enabled !== false,
+        ...(typeof body.name === 'string' ? { name: body.name } : {}),
       };
     },
   });
 }
+
+/** Attributes that are Keystone's own, in any of its records. */
+const known = new Set(
+  'id name description enabled password default_project_id domain_id options is_domain parent_id tags links'.split(' '),
+);
+
+/** The rest, which Keystone keeps as it is. */
+const extraOf = (body: Json): Json => Object.fromEntries(Object.entries(body).filter(([key]) => !known.has(key)));
 
 function serveRecord<T extends { id: string }>(service: OpenStackService, cloud: Cloud, kind: RecordKind<T>): void {
   const { singular, plural, table } = kind;
@@ -285,6 +336,7 @@ function serveRecord<T extends { id: string }>(service: OpenStackService, cloud:
     const row = find(call.params.id!);
     for (const [key, value] of Object.entries(inner(jsonBody(call)))) {
       if (kind.mutable.includes(key)) (row as Json)[key] = value;
+      else if ('extra' in row && isObject(row.extra) && !known.has(key)) row.extra[key] = value;
     }
     table.save(row);
     return { status: 200, json: { [singular]: kind.view(row) } };
@@ -292,6 +344,7 @@ function serveRecord<T extends { id: string }>(service: OpenStackService, cloud:
   service.on('DELETE', `/v3/${plural}/{id}`, `keystone.${singular}.delete`, (call, auth) => {
     need(auth, `delete_${singular}`);
     const row = find(call.params.id!);
+    kind.mayDelete?.(row);
     table.delete(row.id);
     kind.removed?.(row);
     return { status: 204 };
@@ -301,6 +354,19 @@ function serveRecord<T extends { id: string }>(service: OpenStackService, cloud:
 function matches(view: Json, query: URLSearchParams): boolean {
   for (const [key, value] of query) {
     if (key === 'limit' || key === 'marker' || key === 'sort_key') continue;
+    const wanted = value.split(',');
+    const tags = Array.isArray(view.tags) ? view.tags : [];
+    const tagged: Record<string, () => boolean> = {
+      tags: () => wanted.every((tag) => tags.includes(tag)),
+      'tags-any': () => wanted.some((tag) => tags.includes(tag)),
+      'not-tags': () => !wanted.every((tag) => tags.includes(tag)),
+      'not-tags-any': () => !wanted.some((tag) => tags.includes(tag)),
+    };
+    const byTag = tagged[key];
+    if (byTag) {
+      if (!byTag()) return false;
+      continue;
+    }
     if (
       key.endsWith('__contains')
         ? !String(view[key.slice(0, -10)] ?? '').includes(value)

@@ -3,7 +3,11 @@ import { Service } from '../../core/service.ts';
 import { type Auth, type Cloud, header, type OpenStackService } from '../cloud.ts';
 import { serveApplicationCredentials } from './application-credentials.ts';
 import { serveAssignments } from './assignments.ts';
+import { serveCredentials } from './credentials.ts';
+import { serveMemberships } from './groups.ts';
+import { serveImpliedRoles } from './implied-roles.ts';
 import { serveIdentityRecords } from './records.ts';
+import { serveProjectTags } from './tags.ts';
 import { authenticate, issueToken, liveToken } from './tokens.ts';
 import { catalogView, tokenView } from './view.ts';
 
@@ -78,7 +82,7 @@ export function identityService(cloud: Cloud): OpenStackService {
   });
   service.on('GET', '/v3/auth/projects', 'keystone.auth_project.list', (_call, auth) => {
     const ids = new Set(
-      [...cloud.identity.assignments.by('user', auth.userId)].flatMap((a) => (a.projectId ? [a.projectId] : [])),
+      [...cloud.identity.assignmentsOf(auth.userId)].flatMap((a) => (a.projectId ? [a.projectId] : [])),
     );
     const projects = [...ids].flatMap((id) => cloud.identity.projects.get(id) ?? []).filter((p) => p.enabled);
     return {
@@ -88,7 +92,7 @@ export function identityService(cloud: Cloud): OpenStackService {
   });
   service.on('GET', '/v3/auth/domains', 'keystone.auth_domain.list', (_call, auth) => {
     const ids = new Set(
-      [...cloud.identity.assignments.by('user', auth.userId)].flatMap((a) => (a.domainId ? [a.domainId] : [])),
+      [...cloud.identity.assignmentsOf(auth.userId)].flatMap((a) => (a.domainId ? [a.domainId] : [])),
     );
     return {
       status: 200,
@@ -104,6 +108,10 @@ export function identityService(cloud: Cloud): OpenStackService {
   }));
   serveIdentityRecords(service, cloud);
   serveAssignments(service, cloud);
+  serveMemberships(service, cloud);
+  serveImpliedRoles(service, cloud);
+  serveProjectTags(service, cloud);
+  serveCredentials(service, cloud);
   serveApplicationCredentials(service, cloud);
   return service;
 }

@@ -25,10 +25,38 @@ export interface User extends Named {
 export interface Assignment {
   id: string;
   roleId: string;
-  userId: string;
   /** Exactly one of these. */
+  userId: string | null;
+  groupId: string | null;
+  /** Exactly one of these three. */
   projectId: string | null;
   domainId: string | null;
+  system: boolean;
+  /** Holds for the projects below, not for the project or domain itself. */
+  inherited: boolean;
+}
+
+/** A user in a group; the id is `group/user`. */
+export interface Membership {
+  id: string;
+  groupId: string;
+  userId: string;
+}
+
+/** Who has the prior role has the implied one too; the id is `prior/implied`. */
+export interface Implication {
+  id: string;
+  priorId: string;
+  impliedId: string;
+}
+
+/** Something of a user's that other services keep in Keystone, such as an EC2 key pair. */
+export interface Credential {
+  id: string;
+  type: string;
+  blob: string;
+  userId: string;
+  projectId: string | null;
 }
 
 /** One allowed kind of call of an application credential. */
@@ -69,6 +97,7 @@ export interface Endpoint {
   /** With `$(project_id)s` where the project's id goes. */
   url: string;
   enabled: boolean;
+  name?: string;
 }
 
 export interface Region {
@@ -101,9 +130,13 @@ export class IdentityState {
   readonly roles = new Table<Named>({ name: (r) => r.name });
   readonly assignments = new Table<Assignment>({
     user: (a) => a.userId,
+    group: (a) => a.groupId,
     project: (a) => a.projectId,
     role: (a) => a.roleId,
   });
+  readonly memberships = new Table<Membership>({ group: (m) => m.groupId, user: (m) => m.userId });
+  readonly implications = new Table<Implication>({ prior: (i) => i.priorId });
+  readonly credentials = new Table<Credential>({ user: (c) => c.userId });
   readonly applicationCredentials = new Table<ApplicationCredential>({ user: (c) => c.userId });
   readonly services = new Table<CatalogService>({ type: (s) => s.type });
   readonly endpoints = new Table<Endpoint>({ service: (e) => e.service_id });
@@ -112,22 +145,34 @@ export class IdentityState {
 
   /** Roles that come with a role, itself first. */
   effectiveRoles(roleId: string): string[] {
-    const order = ['admin', 'manager', 'member', 'reader'];
-    const at = order.indexOf(this.roles.get(roleId)?.name ?? '');
-    if (at < 0) return [roleId];
-    return order.slice(at).flatMap((name) => [...this.roles.by('name', name)].map((r) => r.id));
+    const found = new Set([roleId]);
+    for (const id of found) for (const i of this.implications.by('prior', id)) found.add(i.impliedId);
+    return [...found];
   }
 
-  /** Effective roles of a user on a project or domain, each once. */
-  rolesOf(userId: string, on: { projectId?: string; domainId?: string }): string[] {
+  /** Assignments of a user, and of the groups that the user is in. */
+  *assignmentsOf(userId: string): Generator<Assignment> {
+    yield* this.assignments.by('user', userId);
+    for (const m of this.memberships.by('user', userId)) yield* this.assignments.by('group', m.groupId);
+  }
+
+  /** Effective roles of a user on a project, a domain or the system, each once. */
+  rolesOf(userId: string, on: { projectId?: string; domainId?: string; system?: true }): string[] {
+    const above = new Set<string>();
+    let at = this.projects.get(on.projectId ?? '');
+    if (at?.domain_id) above.add(at.domain_id);
+    while (at?.parent_id && !above.has(at.parent_id)) {
+      above.add(at.parent_id);
+      at = this.projects.get(at.parent_id);
+    }
     const found = new Set<string>();
-    for (const a of this.assignments.by('user', userId)) {
-      if (
-        (on.projectId !== undefined && a.projectId === on.projectId) ||
-        (on.domainId !== undefined && a.domainId === on.domainId)
-      ) {
-        for (const role of this.effectiveRoles(a.roleId)) found.add(role);
-      }
+    for (const a of this.assignmentsOf(userId)) {
+      const holds = a.inherited
+        ? above.has(a.projectId ?? a.domainId ?? '')
+        : (on.projectId !== undefined && a.projectId === on.projectId) ||
+          (on.domainId !== undefined && a.domainId === on.domainId) ||
+          (on.system === true && a.system);
+      if (holds) for (const role of this.effectiveRoles(a.roleId)) found.add(role);
     }
     return [...found];
   }

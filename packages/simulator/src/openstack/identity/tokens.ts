@@ -159,12 +159,8 @@ function scope(cloud: Cloud, token: Token, user: User, wanted: unknown): void {
     token.domainId = domain.id;
     token.roleIds = identity.rolesOf(user.id, { domainId: domain.id });
   } else if (isObject(wanted.system)) {
-    const admin = [...identity.assignments.by('user', user.id)].find(
-      (a) => identity.roles.get(a.roleId)?.name === 'admin',
-    );
-    if (!admin) throw unauthorized(cloud);
     token.system = true;
-    token.roleIds = identity.effectiveRoles(admin.roleId);
+    token.roleIds = identity.rolesOf(user.id, { system: true });
   } else {
     throw invalid('scope must have project, domain or system');
   }
