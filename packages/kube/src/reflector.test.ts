@@ -171,6 +171,33 @@ describe('a reflector', () => {
     expect(reflector.get('a/m')?.metadata).not.toHaveProperty('managedFields');
   });
 
+  it('takes what a write was answered at once, and is not set back by what the watch brings of before', async () => {
+    api.put(MAPS, named('m', { x: '0' }));
+    reflect();
+    await watching();
+    const held = structuredClone(reflector.get('a/m')!);
+    const newer = { ...held, metadata: { ...held.metadata, resourceVersion: '900000' }, data: { x: 'written' } };
+    changes = [];
+    reflector.note(structuredClone(newer));
+    expect(reflector.get('a/m')).toMatchObject({ data: { x: 'written' } });
+    expect(changes).toEqual(['changed a/m']);
+    reflector.note(held);
+    api.put(MAPS, named('m', { x: 'from before' }));
+    api.put(MAPS, named('other'));
+    await expect.poll(() => reflector.get('a/other')).toBeDefined();
+    expect(reflector.get('a/m')).toMatchObject({ data: { x: 'written' } });
+  });
+
+  it('notes nothing of an object that is gone or is another one by now', async () => {
+    api.put(MAPS, named('m', { x: '0' }));
+    reflect();
+    await watching();
+    const held = structuredClone(reflector.get('a/m')!);
+    reflector.note({ ...held, metadata: { ...held.metadata, name: 'gone' } });
+    reflector.note({ ...held, metadata: { ...held.metadata, uid: 'another', resourceVersion: '900000' } });
+    expect(reflector.list()).toEqual([held]);
+  });
+
   it('finds by index, as objects change', async () => {
     api.put(MAPS, named('m', { color: 'red' }));
     reflect({ indexes: { byColor: (o) => (o.data as { color?: string }).color } });

@@ -117,6 +117,16 @@ export class Reflector<T extends HasMeta> {
     return live && this.#trim(live);
   }
 
+  /**
+   * Takes what a write of ours was answered, as if the watch had brought it: the next pass must not write again what it does not see yet.
+   * Left out is an object that the cache does not hold (it may be gone by now), or holds in a newer form.
+   */
+  note(written: T): void {
+    const key = keyOf(written);
+    const held = this.#items.get(key);
+    if (held?.metadata.uid === written.metadata.uid && !this.#isPast(written)) this.#put(written);
+  }
+
   /** Lists again, as after a 410: what was missed is told, what is as before is not. */
   relist(): void {
     this.#resourceVersion = '';
@@ -228,11 +238,21 @@ export class Reflector<T extends HasMeta> {
       events++;
       const resourceVersion = event.object.metadata.resourceVersion ?? '';
       if (event.type === 'DELETED') this.#remove(keyOf(event.object), resourceVersion);
-      else if (event.type !== 'BOOKMARK') this.#put(event.object, resourceVersion);
+      else if (event.type !== 'BOOKMARK' && !this.#isPast(event.object)) this.#put(event.object, resourceVersion);
       // After the handling: a listener that reads `resourceVersion` must find the object in the cache.
       if (!this.#round.signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
     }
     return events;
+  }
+
+  /** What was noted of a write is ahead of the watch. A list is always right: after a restore versions go back. */
+  #isPast(item: T): boolean {
+    const held = this.#items.get(keyOf(item));
+    return (
+      held !== undefined &&
+      held.metadata.uid === item.metadata.uid &&
+      isNewer(held.metadata.resourceVersion ?? '', item.metadata.resourceVersion ?? '')
+    );
   }
 
   #trim(item: T): T {

@@ -77,6 +77,7 @@ await runService({
 
     const deps: Omit<Deps, 'cluster'> = {
       client,
+      wrote: (cluster) => clusters.note(cluster),
       release: (name) => releases.get(name),
       bundles: () => bundles.list(),
       addonsOf: (c) => addons.byIndex('cluster', `${c.metadata.namespace}/${c.metadata.name}`),

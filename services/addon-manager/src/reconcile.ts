@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Addon,
   type AddonBundle,
@@ -30,6 +31,8 @@ export interface Deps {
   client: KubeClient;
   /** The Cluster as the cache, or a live read, has it. */
   cluster: (key: string) => Promise<Cluster | undefined>;
+  /** Told what a write gave, so that the next pass sees it. */
+  wrote: (cluster: Cluster) => void;
   release: (name: string) => KubernetesRelease | undefined;
   bundles: () => AddonBundle[];
   addonsOf: (cluster: Cluster) => Addon[];
@@ -228,8 +231,9 @@ async function writeStanding(d: Deps, cluster: Cluster, standings: Standing[]): 
     d.now(),
   );
   const items = standings.map(({ name, version, healthy }) => ({ name, ...(version ? { version } : {}), healthy }));
-  if (JSON.stringify([before?.conditions, before?.items]) === JSON.stringify([conditions, items])) return;
-  await d.client.patchStatusMap(CLUSTERS, cluster, 'addons', { items, conditions });
+  // Not as text: an API server gives the fields of an object in an order of its own.
+  if (isDeepStrictEqual([before?.conditions, before?.items], [conditions, items])) return;
+  d.wrote(await d.client.patchStatusMap<Cluster>(CLUSTERS, cluster, 'addons', { items, conditions }));
 }
 
 /** On the way out: what the addons made in the cloud would go first; their own objects go with the cluster's machines. */

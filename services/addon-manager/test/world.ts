@@ -144,12 +144,13 @@ export async function startWorld(addons: object[] = [{ name: 'flannel' }]): Prom
       reconcile(
         {
           client: management.client,
-          cluster: async () => structuredClone(cluster()),
+          cluster: async () => asAnswered(cluster()),
           release: (name) => of('kubernetesreleases').get({ name }) as unknown as KubernetesRelease | undefined,
           bundles: () => of('addonbundles').list() as unknown as AddonBundle[],
           addonsOf: (c) => structuredClone(all().filter((a) => a.spec.clusterName === c.metadata.name)),
           workload: async () => (world.kubeconfig ? workload.client : undefined),
           forget: async () => {},
+          wrote: () => {},
           now: () => Date.parse('2026-01-01T00:00:00Z') + 1000 * seconds++,
           ...own,
         },
@@ -197,4 +198,12 @@ export async function startWorld(addons: object[] = [{ name: 'flannel' }]): Prom
     },
   };
   return world;
+}
+
+/** As kube-apiserver answers: the fields of every object in order of their names. */
+function asAnswered<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(asAnswered) as T;
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).map(([name, field]) => [name, asAnswered(field)] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) as T;
 }

@@ -84,6 +84,7 @@ await runService({
               client,
               watches,
               now,
+              wrote: (c) => clusters.note(c),
               read: (k) => clusters.read(k, ctx.wake?.resourceVersion),
               goneUid: (k) => gone.get(k),
             },
@@ -99,7 +100,16 @@ await runService({
       engine.queue(`machines/${region}`, {
         concurrency: config.SHOTO_CONCURRENCY,
         reconcile: (key: string, ctx: RunContext) =>
-          reconcileMachine({ client, watches, now, read: (k) => machines.read(k, ctx.wake?.resourceVersion) }, key),
+          reconcileMachine(
+            {
+              client,
+              watches,
+              now,
+              wrote: (m) => machines.note(m),
+              read: (k) => machines.read(k, ctx.wake?.resourceVersion),
+            },
+            key,
+          ),
         onError: (key, error, nextMs) =>
           log.warn({ machine: key, reason: error.reason, err: error.message, nextMs }, 'pass over a machine'),
       });

@@ -10,6 +10,8 @@ export interface ClusterPassDeps {
   client: KubeClient;
   /** The Cluster as the cache, or a live read, has it. */
   read: (key: string) => Promise<Cluster | undefined>;
+  /** Told what a write gave, so that the next pass sees it. */
+  wrote: (cluster: Cluster) => void;
   watches: NodeWatches;
   /** UID of a Cluster that is gone, by its key. */
   goneUid: (key: string) => string | undefined;
@@ -51,5 +53,5 @@ async function writeReachable(d: ClusterPassDeps, cluster: Cluster, error: strin
       : { type: 'Reachable', status: 'True', reason: 'Watching', message: 'its nodes are watched' },
     d.now(),
   );
-  await d.client.patchStatusMap(CLUSTERS, cluster, 'health', { ...before, conditions });
+  d.wrote(await d.client.patchStatusMap<Cluster>(CLUSTERS, cluster, 'health', { ...before, conditions }));
 }

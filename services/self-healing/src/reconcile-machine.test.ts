@@ -44,6 +44,7 @@ function scenario(o: {
           podsOn: async () => o.pods ?? [],
         },
         now: () => NOW,
+        wrote: () => {},
       },
       'tenant-blue/m1',
     );

@@ -13,6 +13,8 @@ export interface MachinePassDeps {
   client: KubeClient;
   /** The Machine as the cache, or a live read, has it. */
   read: (key: string) => Promise<Machine | undefined>;
+  /** Told what a write gave, so that the next pass sees it. */
+  wrote: (machine: Machine) => void;
   watches: Pick<NodeWatches, 'state' | 'node' | 'podsOn'>;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -45,6 +47,12 @@ export async function reconcileMachine(d: MachinePassDeps, key: string): Promise
     { type: 'Healthy', status: verdict.ready ? 'True' : 'False', reason: verdict.reason, message: verdict.message },
     d.now(),
   );
-  await d.client.patchStatusMap(MACHINES, machine, 'health', { ...before, ready: verdict.ready, conditions });
+  d.wrote(
+    await d.client.patchStatusMap<Machine>(MACHINES, machine, 'health', {
+      ...before,
+      ready: verdict.ready,
+      conditions,
+    }),
+  );
   return again;
 }
