@@ -37,11 +37,14 @@ interface Disk {
 
 const version = (text: string | undefined): string | null => (text ? (text.startsWith('v') ? text : `v${text}`) : null);
 
+const plugsOf = (server: PoweredServer): Backend['plugs'] =>
+  server.ports.map((p) => ({ portId: p.id, networkId: p.networkId, address: p.address }));
+
 /** One simulated machine: its power, its disk, what runs on it. */
 export class Machine implements Backend {
-  readonly plugs: Backend['plugs'];
+  plugs: Backend['plugs'];
   readonly console = new Console();
-  readonly #server: PoweredServer;
+  #server: PoweredServer;
   readonly #world: MachineWorld;
   readonly #disk: Disk;
   #power: AbortController | undefined;
@@ -52,7 +55,7 @@ export class Machine implements Backend {
   constructor(server: PoweredServer, world: MachineWorld) {
     this.#server = server;
     this.#world = world;
-    this.plugs = server.ports.map((p) => ({ portId: p.id, networkId: p.networkId, address: p.address }));
+    this.plugs = plugsOf(server);
     const { kubernetes_version, containerd_version } = server.image.properties;
     const kubernetes = version(kubernetes_version);
     this.#disk = {
@@ -77,6 +80,12 @@ export class Machine implements Backend {
   /** What it is in its cluster; undefined before it has joined. */
   get membership(): Membership | undefined {
     return this.#disk.membership;
+  }
+
+  /** What Nova says of it at a later power-on: ports and flavor may have changed. */
+  update(server: PoweredServer): void {
+    this.#server = server;
+    this.plugs = plugsOf(server);
   }
 
   powerOn(): void {
@@ -116,9 +125,10 @@ export class Machine implements Backend {
       return;
     }
     this.#fault = fault;
-    if (fault === 'die') this.console.print('Kernel panic - not syncing: Fatal hardware error!');
+    // What still installs is cut off too; a silent machine stays on, as Nova sees it.
+    this.#power?.abort();
     if (fault === 'die') {
-      this.#power?.abort();
+      this.console.print('Kernel panic - not syncing: Fatal hardware error!');
       this.#power = undefined;
     }
     this.#stopNode();

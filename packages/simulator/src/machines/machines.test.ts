@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SimulatorClock } from '../core/clock.ts';
 import { call, conditionOf, Lab, until } from './testing/lab.ts';
@@ -162,7 +166,50 @@ describe('a machine that must not join', () => {
   });
 });
 
+describe('a machine whose image lacks Kubernetes', () => {
+  const program = 'what kubeadm would be';
+  const boot = async (sha256: string) => {
+    const server = createServer((_request, response) => response.end(program)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const artifacts = ['kubeadm', 'kubelet', 'containerd'].map((name) => ({
+      name,
+      url,
+      sha256,
+      path: `/usr/bin/${name}`,
+    }));
+    lab = await Lab.start();
+    lab.bootControlPlane({ artifacts }, { image: { id: 'i', name: 'debian-12', properties: {} } });
+    return server;
+  };
+  it('downloads the programs, checks them, and goes on', async () => {
+    const server = await boot(createHash('sha256').update(program).digest('hex'));
+    await joined('cp-1');
+    server.close();
+    expect(lab.worker.reports.map((r) => `${r.step} ${r.state}`)).toEqual(
+      expect.arrayContaining(['download done', 'kubeadm-init done']),
+    );
+  });
+  it('installs nothing whose digest is another', async () => {
+    const server = await boot('0'.repeat(64));
+    const failed = await until('the step to fail', () => lab.worker.reports.find((r) => r.state === 'failed'));
+    server.close();
+    expect(failed).toMatchObject({ step: 'download', log: expect.stringContaining('its SHA-256 is not 0000') });
+    expect(lab.machines.counts().clusters).toBe(0);
+  });
+});
+
 describe('the way to the API', () => {
+  it('never leads into the network of another tenant that uses the same addresses', async () => {
+    lab = await Lab.start();
+    lab.bootControlPlane();
+    await joined('cp-1');
+    await until('the API', () => lab.api('GET', '/healthz'));
+    lab.networkOf.set('vip', 'net-of-another');
+    lab.hub.loadBalancer({ id: 'lb', vipPortId: 'vip', vipAddress: '10.0.0.5', deleted: true, listeners: [] });
+    lab.balance('10.0.0.11');
+    await isRefused();
+  });
   it('refuses connections while no member of the load balancer is up, and after its floating IP went', async () => {
     lab = await Lab.start();
     lab.bootControlPlane();

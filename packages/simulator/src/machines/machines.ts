@@ -58,6 +58,9 @@ export class Machines implements Hypervisor {
     if (!machine) {
       machine = new Machine(server, this.#world);
       this.#machines.set(server.id, machine);
+    } else {
+      this.#routes.gone(machine);
+      machine.update(server);
     }
     machine.powerOn();
   }

@@ -1,10 +1,13 @@
+import { gunzipSync } from 'node:zlib';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
 const CHECK_IN_PATH = '/etc/shoto/check-in.json';
 
 const cloudConfig = z.looseObject({
-  write_files: z.array(z.looseObject({ path: z.string(), content: z.string().default('') })).default([]),
+  write_files: z
+    .array(z.looseObject({ path: z.string(), content: z.string().default(''), encoding: z.string().default('') }))
+    .default([]),
 });
 
 const checkInFile = z.looseObject({
@@ -34,7 +37,7 @@ export function readUserData(text: string): UserData {
   const file = config.data.write_files.find((f) => f.path === CHECK_IN_PATH);
   if (!file) return { kind: 'plain' };
   try {
-    return { kind: 'check-in', file: checkInFile.parse(JSON.parse(file.content)) };
+    return { kind: 'check-in', file: checkInFile.parse(JSON.parse(decode(file))) };
   } catch (error) {
     // Never the content: it holds the ticket.
     const why =
@@ -43,6 +46,14 @@ export function readUserData(text: string): UserData {
         : 'it is not JSON';
     return { kind: 'broken', why: `${CHECK_IN_PATH} cannot be used: ${why}` };
   }
+}
+
+/** The content of a file, by the encodings that cloud-init knows. */
+function decode(file: { content: string; encoding: string }): string {
+  const encoding = file.encoding.toLowerCase();
+  if (!/^(gz|gzip)?\+?(b64|base64)$/.test(encoding)) return file.content;
+  const bytes = Buffer.from(file.content, 'base64');
+  return (encoding.startsWith('gz') ? gunzipSync(bytes) : bytes).toString();
 }
 
 const firstLine = (error: unknown): string =>

@@ -14,8 +14,8 @@ export interface Pki {
 }
 
 /** What a machine that shows a ticket is told. `pki` is of its cluster, if that is not the one of {@link FakeWorker.pki}; `after` the machine to wait for. */
-export type Task = { pki?: Pki; after?: string } & (
-  | { role: 'init'; name: string; address: string; endpoint: string; sans: string[]; over?: Record<string, object> }
+export type Task = { pki?: Pki; after?: string; artifacts?: object[] } & (
+  | { role: 'init'; name: string; address: string; endpoint: string; sans: string[]; cluster?: object }
   | {
       role: 'worker' | 'control-plane';
       name: string;
@@ -153,7 +153,7 @@ export class FakeWorker {
         ...(init ? [] : [file('/etc/shoto/discovery.yaml', discovery)]),
         file('/etc/shoto/kubeadm.yaml', kubeadmYaml(task)),
       ],
-      artifacts: [],
+      artifacts: task.artifacts ?? [],
       steps: [
         {
           name: init ? 'kubeadm-init' : 'kubeadm-join',
@@ -195,7 +195,7 @@ function kubeadmYaml(task: Task): string {
             controlPlaneEndpoint: task.endpoint,
             networking: { podSubnet: '10.244.0.0/16', serviceSubnet: '10.96.0.0/12' },
             apiServer: { certSANs: task.sans },
-            ...task.over?.cluster,
+            ...task.cluster,
           },
         ]
       : [

@@ -31,6 +31,8 @@ export class Lab {
   /** Outside address of the API: a loopback address of this test alone. */
   readonly floating: string;
   readonly said: string[] = [];
+  /** Networks of ports that are not in the one of the lab. */
+  readonly networkOf = new Map<string, string>();
   #agent: Agent | undefined;
 
   private constructor(worker: FakeWorker, clock: SimulatorClock) {
@@ -42,7 +44,7 @@ export class Lab {
       clock,
       latency: new Latency({ profile: 'none', operations: {} }, random),
       random,
-      networkOf: () => NETWORK,
+      networkOf: (portId) => this.networkOf.get(portId) ?? NETWORK,
       say: (what) => this.said.push(what),
     });
     this.machines.follow(this.hub);
@@ -92,7 +94,7 @@ export class Lab {
   }
 
   /** Boots a control plane `cp-1` behind the load balancer. */
-  bootControlPlane(over: Record<string, object> = {}): void {
+  bootControlPlane(o: { cluster?: object; artifacts?: object[] } = {}, server: Partial<PoweredServer> = {}): void {
     this.balance('10.0.0.11');
     const task = {
       role: 'init' as const,
@@ -100,10 +102,10 @@ export class Lab {
       address: '10.0.0.11',
       endpoint: `${VIP}:6443`,
       sans: [VIP, this.floating],
-      over,
+      ...o,
     };
     this.worker.tasks.set('cp-1', task);
-    this.machines.powerOn(this.server('cp-1', '10.0.0.11'));
+    this.machines.powerOn(this.server('cp-1', '10.0.0.11', server));
   }
 
   /** Boots a machine that joins. */
