@@ -21,7 +21,7 @@ const managementSchema = z.strictObject({
 });
 
 /** What the simulator is told by its configuration file. */
-export const simulatorConfigSchema = z.strictObject({
+const simulatorConfigSchema = z.strictObject({
   openstack: openStackConfigSchema.prefault({}),
   management: managementSchema.optional(),
   machines: z
@@ -50,7 +50,7 @@ export function readSimulatorConfig(file: string): SimulatorConfig {
 }
 
 /** One line of a token file. */
-export interface StaticToken {
+interface StaticToken {
   token: string;
   user: string;
   uid: string;

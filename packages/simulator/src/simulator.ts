@@ -11,7 +11,7 @@ import { readTokens, type SimulatorConfig } from './main-config.ts';
 import { createOpenStackSimulator } from './openstack/simulator.ts';
 
 /** A running simulator. */
-export interface RunningSimulator {
+interface RunningSimulator {
   /** Base URL of OpenStack. */
   openstack: string;
   /** Base URL of the admin API. */

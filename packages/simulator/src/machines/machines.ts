@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Hypervisor, NetworkEvents, PoweredServer } from '../core/hypervisor.ts';
 import type { Latency } from '../core/latency.ts';
 import type { Random } from '../core/random.ts';
-import { type ClusterSeed, SimulatedCluster } from './cluster/cluster.ts';
+import { type ClusterSeed, type ClusterWorld, SimulatedCluster } from './cluster/cluster.ts';
 import { Listeners } from './cluster/listeners.ts';
 import { clusterId } from './cluster/pki.ts';
 import { Routes } from './cluster/routes.ts';
@@ -28,14 +28,15 @@ export class Machines implements Hypervisor {
   readonly #world: MachineWorld;
 
   constructor(o: MachinesOptions) {
-    this.#listeners = new Listeners(o.say ?? (() => {}));
+    const say = o.say ?? (() => {});
+    this.#listeners = new Listeners(say);
     this.#routes = new Routes(this.#listeners, o.networkOf);
     this.#world = {
       clock: o.clock,
       latency: o.latency,
       clusters: {
         get: (id) => this.#clusters.get(id),
-        make: (seed) => this.#make(o, seed),
+        make: (seed) => this.#make({ ...o, say }, seed),
       },
       onChange: (machine) => this.#routes.changed(machine),
     };
@@ -99,10 +100,10 @@ export class Machines implements Hypervisor {
     this.#listeners.close();
   }
 
-  #make(o: MachinesOptions, seed: ClusterSeed): SimulatedCluster {
+  #make(world: ClusterWorld, seed: ClusterSeed): SimulatedCluster {
     const before = this.#clusters.get(clusterId(seed.ca.certificate));
     if (before) this.#forget(before);
-    const cluster = new SimulatedCluster(o, seed);
+    const cluster = new SimulatedCluster(world, seed);
     this.#clusters.set(cluster.id, cluster);
     return cluster;
   }

@@ -21,7 +21,7 @@ const checkInFile = z.looseObject({
 export type CheckInFile = z.output<typeof checkInFile>;
 
 /** User-data as cloud-init would read it: a plain server, one that checks in, or something that cannot be used. */
-export type UserData = { kind: 'plain' } | { kind: 'check-in'; file: CheckInFile } | { kind: 'broken'; why: string };
+type UserData = { kind: 'plain' } | { kind: 'check-in'; file: CheckInFile } | { kind: 'broken'; why: string };
 
 /** Reads user-data. Scripts and cloud-configs without a check-in file boot a plain server. */
 export function readUserData(text: string): UserData {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { ApiServer } from '../../kubernetes/index.ts';
 
 /** What an API server answered in-process. */
-export interface CallAnswer {
+interface CallAnswer {
   status: number;
   body: Record<string, unknown>;
 }

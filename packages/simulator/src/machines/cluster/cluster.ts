@@ -28,6 +28,8 @@ export interface ClusterWorld {
   clock: Clock;
   latency: Latency;
   random: Random;
+  /** Told of what should not happen. */
+  say: (what: string) => void;
 }
 
 /** One simulated workload cluster: its API server in memory, its control-plane machines, its controllers. */
@@ -69,6 +71,7 @@ export class SimulatedCluster {
       clock,
       latency: world.latency,
       random,
+      say: (what) => world.say(`${seed.configuration.clusterName}: ${what}`),
       podSubnet: seed.configuration.networking.podSubnet,
       members: () => [...this.members.values()],
       // Who takes a control-plane node out for good takes its etcd member out.

@@ -28,7 +28,7 @@ export function serviceAddress(serviceSubnet: string, nth = 1): string {
 }
 
 /** Host of `host:port`. */
-export const hostOf = (endpoint: string): string => endpoint.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+const hostOf = (endpoint: string): string => endpoint.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
 /** The certificate that kubeadm makes for an API server. Dated by this host's clock, by which clients judge it, not by the simulator's. */
 export function servingCertificate(

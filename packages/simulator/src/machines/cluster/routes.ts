@@ -5,7 +5,7 @@ import type { Listeners, Place } from './listeners.ts';
 const API_PORT = 6443;
 
 /** A machine's place in a tenant's network. */
-export interface Plug {
+interface Plug {
   portId: string;
   networkId: string;
   address: string;

@@ -6,7 +6,7 @@ import { createAuthority, createKeyPair, issue, type KeyedCertificate, kubeconfi
 import { stringify } from 'yaml';
 
 /** A cluster's keys, as bootstrap-worker makes them. */
-export interface Pki {
+interface Pki {
   ca: KeyedCertificate;
   frontProxyCa: KeyedCertificate;
   etcdCa: KeyedCertificate;
@@ -14,7 +14,7 @@ export interface Pki {
 }
 
 /** What a machine that shows a ticket is told. `pki` is of its cluster, if that is not the one of {@link FakeWorker.pki}; `after` the machine to wait for. */
-export type Task = { pki?: Pki; after?: string; artifacts?: object[] } & (
+type Task = { pki?: Pki; after?: string; artifacts?: object[] } & (
   | { role: 'init'; name: string; address: string; endpoint: string; sans: string[]; cluster?: object }
   | {
       role: 'worker' | 'control-plane';
@@ -27,7 +27,7 @@ export type Task = { pki?: Pki; after?: string; artifacts?: object[] } & (
 );
 
 /** A step as it was reported. */
-export interface Reported {
+interface Reported {
   machine: string;
   step: string;
   state: string;

@@ -10,13 +10,13 @@ import { FakeWorker } from './fake-worker.ts';
 type Json = Record<string, unknown>;
 
 /** What an API server answered. */
-export interface ApiAnswer {
+interface ApiAnswer {
   status: number;
   body: Json;
 }
 
 /** The token that `kubeadm init` of the lab makes. */
-export const TOKEN = 'aaaaaa.0123456789abcdef';
+const TOKEN = 'aaaaaa.0123456789abcdef';
 const NETWORK = 'net-1';
 const VIP = '10.0.0.5';
 

@@ -7,7 +7,7 @@ export interface Controller {
   name: string;
   /** Tables of the store whose changes matter, each with the keys that a change concerns. Must not write. */
   sees: Record<string, (change: Change) => Iterable<string>>;
-  /** May write. A StatusError is tried again later. */
+  /** May write. What it throws is tried again later. */
   reconcile(key: string): void;
 }
 
@@ -27,8 +27,12 @@ export class Engine {
   #suspended = false;
   #closed = false;
 
-  constructor(server: ApiServer, clock: Clock) {
+  readonly #say: (what: string) => void;
+
+  /** @param say - told of a controller's own mistakes */
+  constructor(server: ApiServer, clock: Clock, say: (what: string) => void) {
     this.#clock = clock;
+    this.#say = say;
     this.#unlisten = server.store.listenToAll((table, change) => {
       for (const c of this.#byTable.get(table) ?? []) {
         for (const key of c.sees[table]?.(change) ?? []) this.#mark(c, key);
@@ -111,7 +115,9 @@ export class Engine {
       controller.reconcile(key);
       if (this.#failures.size > 0) this.#failures.delete(id);
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
+      // A mistake of ours in one cluster must not end all the others.
+      if (!(error instanceof StatusError))
+        this.#say(`controller ${id}: ${error instanceof Error ? error.stack : String(error)}`);
       const failures = (this.#failures.get(id) ?? 0) + 1;
       this.#failures.set(id, failures);
       this.wakeAfter(controller.name, key, Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS));

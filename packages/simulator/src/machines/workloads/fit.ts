@@ -9,7 +9,7 @@ export interface Taint {
 }
 
 /** Taints of a node; a cordoned one has that of `kubectl cordon`. */
-export function taintsOf(node: KubeObject): Taint[] {
+function taintsOf(node: KubeObject): Taint[] {
   const taints = list(at(node, 'spec', 'taints')) as Taint[];
   const cordoned = at(node, 'spec', 'unschedulable') === true;
   return cordoned && !taints.some((t) => t.key === 'node.kubernetes.io/unschedulable')

@@ -20,7 +20,7 @@ import { statefulSets } from './statefulsets.ts';
 import { tokenCleaner } from './tokens.ts';
 
 /** What the controllers of one cluster need. */
-export interface WorkloadsOptions {
+interface WorkloadsOptions {
   server: ApiServer;
   clock: Clock;
   latency: Latency;
@@ -28,6 +28,8 @@ export interface WorkloadsOptions {
   podSubnet: string;
   /** Control-plane machines. */
   members: () => { address: string; running: boolean }[];
+  /** Told of what should not happen. */
+  say: (what: string) => void;
   /** Told that a Node was deleted. */
   onNodeGone: (name: string) => void;
 }
@@ -42,7 +44,7 @@ export class Workloads {
   constructor(o: WorkloadsOptions) {
     const { server, clock, latency, random } = o;
     const pods = new PodIndex(server.store);
-    this.#engine = new Engine(server, clock);
+    this.#engine = new Engine(server, clock, o.say);
     const alive = (node: string): Kubelet | undefined => this.#kubelets.get(node);
     this.#x = {
       server,
