@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['e2e/stories/**/*.test.ts', 'e2e/real/**/*.test.ts'],
+    include: ['e2e/stories/**/*.test.ts', 'e2e/real/**/*.test.ts', 'e2e/lab/*.test.ts'],
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,

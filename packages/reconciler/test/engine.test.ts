@@ -310,6 +310,9 @@ describe('an engine', () => {
     await e.start();
     await queue.add('one');
     await expect.poll(() => runs).toEqual(['one']);
+    // The worker of this queue and that of the timers are in their blocking calls: only then does nothing wake them.
+    const blocked = async () => String(await redis.client.client('LIST')).match(/cmd=bzpopmin/g)?.length;
+    await expect.poll(blocked).toBe(2);
     // A key that waits although nothing wakes the worker from its blocking call.
     const job = { name: 'run', data: '"two"', opts: '{}', timestamp: Date.now(), delay: 0, priority: 0 };
     await redis.client.hset('{shoto:test}:q/q:lost-call', job);
