@@ -4,7 +4,6 @@
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
 import { report } from './report.ts';
-import { ownSeconds } from './waits.ts';
 import { type BenchWorld, startBenchWorld } from './world.ts';
 
 const started = Date.now();
@@ -20,7 +19,7 @@ try {
   const options = readOptions(process.env);
   world = await startBenchWorld(options, say);
   const seen = await Promise.race([measure(world, options, say), interrupted]);
-  console.log(JSON.stringify(report(options, world, seen, await ownSeconds(world.system, seen))));
+  console.log(JSON.stringify(report(options, world, seen)));
 } catch (e) {
   console.error(`the benchmark failed: ${(e as Error).message}${world ? `\nlogs: ${world.system.dir}/logs` : ''}`);
   process.exitCode = 1;

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClusterKind, type Machine, MachineKind, resourceOf, tenantNamespace } from '@shoto/api';
+import { type Cluster, ClusterKind, type Machine, MachineKind, resourceOf, tenantNamespace } from '@shoto/api';
 import { EVENTS, type HasMeta } from '@shoto/kube';
 import { Team } from './clusters.ts';
 import { type Counts, takeCounts, writesOfServices } from './counts.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuOf, growth, peakRssMiB } from './processes.ts';
 import { watchTimeline } from './timeline.ts';
+import { ownSeconds, recordedWaits, recordWaits, type Waiting } from './waits.ts';
 import type { BenchWorld } from './world.ts';
 
 /** What happened between two moments. */
@@ -18,7 +19,9 @@ export interface Window {
 /** Everything that was seen; `report.ts` makes figures of it. */
 export interface Observations {
   /** When each cluster was asked for and when it was ready, in milliseconds since 1970. */
-  clusters: { name: string; uid: string; asked: number; ready: number }[];
+  clusters: (Waiting & { uid: string })[];
+  /** Seconds of each cluster in which no simulated latency kept it waiting. */
+  ownSeconds: number[];
   /** From the first request to the last cluster that is Ready. */
   wallSeconds: number;
   /** From the first request until nothing is written any more. */
@@ -47,6 +50,7 @@ export async function measure(world: BenchWorld, o: BenchOptions, say: (text: st
 
   say(`creating ${o.clusters} clusters of 1 control plane and ${o.workers} workers`);
   const untrace = o.trace ? watchTimeline(world.kube, say) : undefined;
+  if (o.latency === 'realistic') await recordWaits(world.system);
   const creation = await begin(world, counts);
   const asked = new Map<string, number>();
   const ready = new Map<string, number>();
@@ -61,8 +65,23 @@ export async function measure(world: BenchWorld, o: BenchOptions, say: (text: st
   const wallSeconds = (Date.now() - started) / 1000;
   await quiet(world);
   const created = await creation();
-  const clusters = await uids(world);
-  const machines = await machineSizes(world);
+  const waits = o.latency === 'realistic' ? await recordedWaits(world.system) : [];
+  const stored = await world.kube.listAll<Cluster & HasMeta>(resourceOf(ClusterKind), {
+    namespace: tenantNamespace(world.system.tenant),
+  });
+  const machines = await world.kube.listAll<Machine & HasMeta>(resourceOf(MachineKind), {
+    namespace: tenantNamespace(world.system.tenant),
+  });
+  const clusters = stored.map((c) => ({
+    name: c.metadata.name,
+    uid: c.metadata.uid ?? '',
+    own: namesOf(
+      c,
+      machines.filter((m) => m.spec.cluster.uid === c.metadata.uid),
+    ),
+    asked: asked.get(c.metadata.name) ?? Number.NaN,
+    ready: ready.get(c.metadata.name) ?? Number.NaN,
+  }));
   const events = await eventsByKind(world);
 
   say(`idle for ${o.idleSeconds} s`);
@@ -84,18 +103,14 @@ export async function measure(world: BenchWorld, o: BenchOptions, say: (text: st
       `something is left: clusters [${clustersLeft.join(', ')}]; in the cloud ${heldAfter}, before ${heldBefore}`,
     );
   return {
-    clusters: names.map((name) => ({
-      name,
-      uid: clusters.get(name)!,
-      asked: asked.get(name)!,
-      ready: ready.get(name)!,
-    })),
+    clusters,
+    ownSeconds: ownSeconds(clusters, waits),
     wallSeconds,
     creation: created,
     idle,
     deletion: deleted,
     events,
-    machines,
+    machines: machines.map(sizeOf),
     peakRssMiB: Object.fromEntries(Object.entries(world.processes).map(([name, pid]) => [name, peakRssMiB(pid)])),
   };
 }
@@ -181,22 +196,39 @@ async function holdings(world: BenchWorld): Promise<Record<string, number>> {
   );
 }
 
-async function uids(world: BenchWorld): Promise<Map<string, string>> {
-  const clusters = await world.kube.listAll<HasMeta>(resourceOf(ClusterKind), {
-    namespace: tenantNamespace(world.system.tenant),
-  });
-  return new Map(clusters.map((c) => [c.metadata.name, c.metadata.uid ?? '']));
+/** Names and ids in the cloud of what is a cluster's own. */
+function namesOf(cluster: Cluster, machines: Machine[]): string[] {
+  const {
+    networkId,
+    subnetId,
+    routerId,
+    securityGroups,
+    serverGroups,
+    loadBalancerId,
+    loadBalancerPoolId,
+    floatingIp,
+  } = cluster.status?.infrastructure ?? {};
+  return [
+    networkId,
+    subnetId,
+    routerId,
+    securityGroups?.controlPlane,
+    securityGroups?.worker,
+    ...Object.values(serverGroups ?? {}),
+    loadBalancerId,
+    loadBalancerPoolId,
+    floatingIp?.id,
+    ...machines.flatMap((m) => [m.metadata.name, m.status?.server.id, m.status?.server.portId]),
+  ].filter((name) => name !== undefined);
 }
 
-async function machineSizes(world: BenchWorld): Promise<Observations['machines']> {
-  const machines = await world.kube.listAll<Machine & HasMeta>(resourceOf(MachineKind), {
-    namespace: tenantNamespace(world.system.tenant),
-  });
+/** Size of an object's JSON, in bytes, as it is and without what only the API server needs. */
+function sizeOf(machine: Machine & HasMeta): Observations['machines'][number] {
   const size = (o: object): number => Buffer.byteLength(JSON.stringify(o));
-  return machines.map((m) => ({
-    bytes: size({ ...m, metadata: { ...m.metadata, managedFields: undefined } }),
-    bytesWithManagedFields: size(m),
-  }));
+  return {
+    bytes: size({ ...machine, metadata: { ...machine.metadata, managedFields: undefined } }),
+    bytesWithManagedFields: size(machine),
+  };
 }
 
 async function eventsByKind(world: BenchWorld): Promise<Record<string, number>> {

@@ -56,8 +56,8 @@ const isService = (name: string): boolean => name.startsWith('services/');
 const isOurs = (name: string): boolean => isService(name) || name === 'redis';
 const isApiServer = (name: string): boolean => name === 'kubeApiserver' || name === 'etcd';
 
-/** Calls to the cloud that are about one machine: its port, its server, its volume. */
-const ABOUT_MACHINE = /\/(servers|ports|volumes|members)(\/|$)/;
+/** Calls to the cloud that are about one machine: its port, its server, its volume. A list of ports is how a router's own is found. */
+const ABOUT_MACHINE = /^(?!neutron GET .*\/ports$).*\/(servers|ports|volumes)(\/|$)/;
 /** Queues whose keys are Machines. */
 const MACHINE_QUEUE = /machine/;
 /** Resources of the management API that are about Machines; Events are told by what they regard. */
@@ -68,7 +68,6 @@ export function report(
   o: BenchOptions,
   world: Pick<BenchWorld, 'empty' | 'countsItself'>,
   seen: Observations,
-  ownSeconds: number[],
 ): Figures {
   const machines = o.clusters * (1 + o.workers);
   const { creation, idle, deletion } = seen;
@@ -103,7 +102,7 @@ export function report(
       bytesWithManagedFields: Math.round(mean(seen.machines.map((m) => m.bytesWithManagedFields))),
     },
     readySeconds: { p50: at(ready, 0.5), p95: at(ready, 0.95), p99: at(ready, 0.99) },
-    ownCriticalPathSeconds: { p50: at(ownSeconds, 0.5), p95: at(ownSeconds, 0.95) },
+    ownCriticalPathSeconds: { p50: at(seen.ownSeconds, 0.5), p95: at(seen.ownSeconds, 0.95) },
     idle: {
       seconds: round(idle.seconds),
       cpuPercent: round((100 * sumOf(idle.cpu, isOurs)) / idle.seconds),
@@ -129,6 +128,7 @@ export function report(
       deletionApiWrites: each(deletion.counts.apiWrites, o.clusters),
       deletionCloudCalls: each(deletion.counts.cloudCalls, o.clusters),
       idleCpuPercent: each(idle.cpu, idle.seconds / 100),
+      idleOwnWrites: each(idle.counts.ownWrites, 1),
       idleReconciles: each(idle.counts.reconciles, 1),
       idleReads: each(idle.counts.apiReads, 1),
       idleCloudCalls: each(idle.counts.cloudCalls, 1),

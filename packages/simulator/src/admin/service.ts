@@ -41,6 +41,12 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
       cloud.latency.set(check(latencySchema, body(call), 'the latency setting'));
       return ok(cloud.latency.setting);
     },
+    'GET /waits': () => ok({ waits: cloud.latency.waits ?? [] }),
+    'PUT /waits': (call) => {
+      const { record } = check(z.strictObject({ record: z.boolean() }), body(call), 'the record of waits');
+      cloud.latency.waits = record ? [] : undefined;
+      return ok({ record });
+    },
     'GET /quotas': () => ok(quotas()),
     'PUT /quotas': (call) => {
       const given = check(quotasBody, body(call), 'the quotas');

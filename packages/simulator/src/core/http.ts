@@ -190,7 +190,10 @@ export class Gateway<A> {
       case undefined:
         break;
     }
-    const wait = this.#options.latency.sample(call.operation);
+    const wait = this.#options.latency.sample(
+      call.operation,
+      () => `${call.fullPath} ${bodyResource(call)?.name ?? ''}`,
+    );
     if (wait > 0) await this.#options.clock.sleep(wait);
     const answer = await act();
     count(answer.status);

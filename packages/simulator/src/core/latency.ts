@@ -58,8 +58,23 @@ const realistic: Record<string, Delay> = {
 
 const none: Record<string, Delay> = { '*': d(0, 0) };
 
+/** One wait that was drawn. */
+export interface Wait {
+  operation: string;
+  /** Whom it keeps waiting, as far as that is known: path, name or id of what it is about. */
+  about: string;
+  /** When it began, in real milliseconds since 1970. */
+  at: number;
+  ms: number;
+}
+
+/** Waits are recorded up to this many. */
+const RECORDED = 200_000;
+
 /** Draws how long operations take. */
 export class Latency {
+  /** Waits since the recording began; undefined while nothing is recorded. */
+  waits: Wait[] | undefined;
   #setting: LatencySetting;
   #random: Random;
   #cache = new Map<string, Delay>();
@@ -78,8 +93,12 @@ export class Latency {
     this.#cache.clear();
   }
 
-  /** Milliseconds that this run of `operation` takes. */
-  sample(operation: string): number {
+  /**
+   * Milliseconds that this run of `operation` takes.
+   *
+   * @param about - whom it keeps waiting; asked only while waits are recorded
+   */
+  sample(operation: string, about: () => string = () => ''): number {
     let delay = this.#cache.get(operation);
     if (!delay) {
       delay =
@@ -88,7 +107,11 @@ export class Latency {
         d(0, 0);
       this.#cache.set(operation, delay);
     }
-    return delay.medianMs === 0 ? 0 : this.#random.logNormal(delay.medianMs, delay.spread);
+    if (delay.medianMs === 0) return 0;
+    const ms = this.#random.logNormal(delay.medianMs, delay.spread);
+    if (this.waits && this.waits.length < RECORDED)
+      this.waits.push({ operation, about: about(), at: Date.now(), ms: Math.round(ms) });
+    return ms;
   }
 }
 

@@ -138,7 +138,11 @@ export class Machine implements Backend {
     const { clock, latency } = this.#world;
     this.#boots++;
     this.console.boot(this.#server.name, this.#server.image.name);
-    await pause(clock, latency.sample('machine.boot'), power);
+    await pause(
+      clock,
+      latency.sample('machine.boot', () => this.#server.id),
+      power,
+    );
     this.console.print(`cloud-init[431]: Cloud-init v. 22.4.2 running 'modules:final' at boot ${this.#boots}.`);
     this.console.print(`Debian GNU/Linux 12 ${this.#server.name} ttyS0`, `${this.#server.name} login: `);
     if (this.#disk.membership) this.#startNode();

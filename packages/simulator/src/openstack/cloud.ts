@@ -60,8 +60,8 @@ export function isoMicros(ms: number): string {
 }
 
 /** Background work that takes as long as the operation does. */
-export function background(cloud: Cloud, operation: string, fn: () => void): void {
-  cloud.clock.setTimeout(fn, cloud.latency.sample(operation));
+export function background(cloud: Cloud, operation: string, fn: () => void, about?: () => string): void {
+  cloud.clock.setTimeout(fn, cloud.latency.sample(operation, about));
 }
 
 /** The value of the first header line of that name. */

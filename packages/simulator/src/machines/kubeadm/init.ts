@@ -38,7 +38,7 @@ export function givenPki(host: KubeadmHost, out: Output): { ca: KeyedCertificate
 /** `kubeadm init`: makes a cluster, in its steps. @throws {StepFailed} {PowerLost} */
 export async function kubeadmInit(host: KubeadmHost, configPath: string, power: AbortSignal): Promise<Membership> {
   const out = new Output((line) => host.say(line));
-  const total = host.latency.sample('machine.kubeadm.init');
+  const total = host.latency.sample('machine.kubeadm.init', () => host.serverId);
   const programs = needPrograms(host, out);
   const config = host.read(configPath);
   if (config === undefined)

@@ -64,7 +64,10 @@ export async function kubeadmJoin(host: KubeadmHost, configPath: string, power: 
     throw error;
   }
   const role = join.controlPlane ? 'control-plane' : 'worker';
-  const total = host.latency.sample(role === 'worker' ? 'machine.kubeadm.join' : 'machine.kubeadm.join-control-plane');
+  const total = host.latency.sample(
+    role === 'worker' ? 'machine.kubeadm.join' : 'machine.kubeadm.join-control-plane',
+    () => host.serverId,
+  );
   out.print('[preflight] Running pre-flight checks');
   if (host.dirty())
     throw out.preflight(

@@ -204,7 +204,12 @@ export class Kubelet {
     const now = this.#x.clock.now();
     let due = this.#due.get(key);
     if (due === undefined) {
-      due = now + Math.min(atMostMs, this.#x.latency.sample(OPERATIONS[what]));
+      due =
+        now +
+        Math.min(
+          atMostMs,
+          this.#x.latency.sample(OPERATIONS[what], () => this.facts.name),
+        );
       this.#due.set(key, due);
     }
     if (due > now) {

@@ -59,7 +59,7 @@ export function fail(cloud: Cloud, s: Server, message: string, code = 500): void
 
 /** Leads a new server from scheduling to ACTIVE or ERROR, in the background. */
 export function boot(cloud: Cloud, s: Server, request: BootRequest, action: ServerAction): void {
-  const total = cloud.latency.sample('nova.server.boot');
+  const total = cloud.latency.sample('nova.server.boot', () => s.id);
   const alive = () => cloud.compute.servers.get(s.id) === s && s.taskState !== 'deleting';
   const abort = (message: string) => {
     fail(cloud, s, message);

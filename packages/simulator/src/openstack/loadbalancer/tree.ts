@@ -28,27 +28,32 @@ export function pending(
 ): void {
   lb.provisioning_status = rows.includes(lb) ? status : 'PENDING_UPDATE';
   for (const row of rows) row.provisioning_status = status;
-  background(cloud, operation, () => {
-    for (const row of new Set<LbRow>([lb, ...rows])) {
-      row.provisioning_status = 'ACTIVE';
-      row.updated_at = status === 'PENDING_CREATE' && row.updated_at === null && row !== lb ? null : lbTime(cloud);
-    }
-    done?.();
-    operating(cloud, lb);
-    announce(cloud, lb, false);
-  });
+  background(
+    cloud,
+    operation,
+    () => {
+      for (const row of new Set<LbRow>([lb, ...rows])) {
+        row.provisioning_status = 'ACTIVE';
+        row.updated_at = status === 'PENDING_CREATE' && row.updated_at === null && row !== lb ? null : lbTime(cloud);
+      }
+      done?.();
+      operating(cloud, lb);
+      announce(cloud, lb, false);
+    },
+    () => lb.id,
+  );
 }
 
 /** Operating status follows from what is there: all are up, unless they are off. */
 function operating(cloud: Cloud, lb: LoadBalancer): void {
-  const { listeners, pools, members, monitors } = cloud.loadBalancer;
+  const { listeners, pools, members, monitors, policies, rules } = cloud.loadBalancer;
   const up = (row: LbRow, on = 'ONLINE') => {
     row.operating_status = row.admin_state_up ? on : 'OFFLINE';
   };
   up(lb);
   for (const l of listeners.by('lb', lb.id)) up(l);
   for (const p of pools.by('lb', lb.id)) up(p);
-  for (const h of monitors.by('lb', lb.id)) up(h);
+  for (const table of [monitors, policies, rules]) for (const row of table.by('lb', lb.id)) up(row);
   for (const m of members.by('lb', lb.id)) up(m, monitors.count('pool', m.poolId) > 0 ? 'ONLINE' : 'NO_MONITOR');
 }
 
@@ -89,7 +94,14 @@ export function destroyTree(cloud: Cloud, lb: LoadBalancer): void {
   const state = cloud.loadBalancer;
   lb.provisioning_status = 'PENDING_DELETE';
   background(cloud, 'octavia.loadbalancer.destroy', () => {
-    for (const table of [state.monitors, state.members, state.pools, state.listeners] as const) {
+    for (const table of [
+      state.rules,
+      state.policies,
+      state.monitors,
+      state.members,
+      state.pools,
+      state.listeners,
+    ] as const) {
       for (const row of [...table.by('lb', lb.id)]) table.delete(row.id);
     }
     state.balancers.delete(lb.id);
