@@ -121,7 +121,8 @@ export function serveFlavors(service: OpenStackService, cloud: Cloud): void {
       isPublic: given['os-flavor-access:is_public'] !== false,
       description: typeof given.description === 'string' ? given.description : null,
       extraSpecs: {},
-      access: given['os-flavor-access:is_public'] === false ? [auth.projectId] : [],
+      // Who makes a private flavor is not on its list.
+      access: [],
     };
     flavors.save(f);
     return { status: 200, json: { flavor: view(f, microversion(call)) } };

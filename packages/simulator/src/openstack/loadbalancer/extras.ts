@@ -74,7 +74,6 @@ export function serveLbExtras(
     ['flavors', 'flavors'],
     ['flavorprofiles', 'flavorprofiles'],
     ['availabilityzones', 'availability_zones'],
-    ['l7policies', 'l7policies'],
   ] as const) {
     service.on('GET', `/v2/lbaas/${path}`, `octavia.${key}.list`, () => ({ status: 200, json: { [key]: [] } }));
   }

@@ -8,11 +8,12 @@ import type { HealthMonitor, LbRow, Listener, LoadBalancer, Member, Pool } from 
 import { lbTime, refs } from './tree.ts';
 
 /** 400 as Octavia words it. */
-function invalid(message: string): ApiError {
+export function invalid(message: string): ApiError {
   return new ApiError(400, message, 'Client');
 }
 
-function base(cloud: Cloud, auth: Auth, a: Json, lb: string | null, projectId = auth.projectId): LbRow {
+/** What all kinds begin with. */
+export function base(cloud: Cloud, auth: Auth, a: Json, lb: string | null, projectId = auth.projectId): LbRow {
   const id = cloud.ids.uuid();
   return {
     id,
@@ -30,14 +31,16 @@ function base(cloud: Cloud, auth: Auth, a: Json, lb: string | null, projectId = 
   };
 }
 
-function need(a: Json, ...keys: string[]): void {
+/** 400 unless all are given. */
+export function need(a: Json, ...keys: string[]): void {
   for (const key of keys) {
     if (a[key] === undefined || a[key] === null)
       throw invalid(`Invalid input for field/attribute ${key}. Value: 'None'. Mandatory field missing.`);
   }
 }
 
-function oneOf(a: Json, key: string, allowed: string[]): string {
+/** The value of a field that has few. */
+export function oneOf(a: Json, key: string, allowed: string[]): string {
   if (!allowed.includes(String(a[key])))
     throw invalid(
       `Invalid input for field/attribute ${key}. Value: '${String(a[key])}'. Value should be one of: ${allowed.join(', ')}`,
@@ -240,6 +243,7 @@ export function newMonitor(cloud: Cloud, auth: Auth, a: Json, pool: Pool): Healt
         ...monitorDefaults,
         ...(http ? { http_method: 'GET', url_path: '/', expected_codes: '200' } : {}),
       }),
+      ...(a.http_version === undefined || a.http_version === null ? {} : { http_version: Number(a.http_version) }),
       delay: Number(a.delay),
       timeout: Number(a.timeout),
       max_retries: Number(a.max_retries),
@@ -260,7 +264,11 @@ export function lbViews(cloud: Cloud) {
       const { ownPort: _own, ...out } = b;
       return { ...rest(out), listeners: refs(s.listeners.by('lb', b.id)), pools: refs(s.pools.by('lb', b.id)) };
     },
-    listener: (l: Listener): Json => ({ ...rest(l), loadbalancers: [{ id: l.lb }], l7policies: [] }),
+    listener: (l: Listener): Json => ({
+      ...rest(l),
+      loadbalancers: [{ id: l.lb }],
+      l7policies: refs([...s.policies.by('listener', l.id)].sort((a, b) => a.position - b.position)),
+    }),
     pool: (p: Pool): Json => {
       const { listenerId: _id, ...out } = p;
       return {

@@ -4,6 +4,7 @@ import type { Countable, Table } from '../../core/table.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
 import { authenticate } from '../identity/tokens.ts';
 import { serveLbExtras } from './extras.ts';
+import { fullBalancer } from './full.ts';
 import {
   inner,
   lbViews,
@@ -16,6 +17,7 @@ import {
   newPool,
   poolDefaults,
 } from './kinds.ts';
+import { addL7Policy, serveL7 } from './l7.ts';
 import type { LbRow, Listener, LoadBalancer, Pool } from './state.ts';
 import { destroyTree, mutable, pending } from './tree.ts';
 
@@ -38,7 +40,10 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
       headers['x-openstack-request-id'] = call.requestId;
     },
     prepare: (call) => {
-      call.path = call.path.replace(/^\/v2\.\d+(?=\/|$)/, '/v2');
+      // Octavia serves everything with and without /lbaas.
+      call.path = call.path
+        .replace(/^\/v2\.\d+(?=\/|$)/, '/v2')
+        .replace(/^\/v2\/(?!lbaas\/|octavia\/)(?=.)/, '/v2/lbaas/');
     },
     resource: (call) => {
       const row = s.balancers.get(call.params.id ?? '');
@@ -103,7 +108,8 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
     let found = rows.filter((row) =>
       [...q].every(([k, v]) => {
         const tags = row.tags as string[];
-        const wanted = v.split(',');
+        // Given more than once, they count as one list.
+        const wanted = q.getAll(k).flatMap((one) => one.split(','));
         if (k === 'tags') return wanted.every((t) => tags.includes(t));
         if (k === 'tags-any') return wanted.some((t) => tags.includes(t));
         if (k === 'not-tags') return !wanted.every((t) => tags.includes(t));
@@ -215,7 +221,12 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
       if (a.default_pool_id !== undefined) l.default_pool_id = a.default_pool_id as string | null;
       update(l, a, listenerDefaults);
     },
-    removed: () => {},
+    removed: (l) => {
+      for (const p of [...s.policies.by('listener', l.id)]) {
+        for (const r of [...s.rules.by('policy', p.id)]) s.rules.delete(r.id);
+        s.policies.delete(p.id);
+      }
+    },
   });
   kind({
     singular: 'pool',
@@ -269,7 +280,14 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
   };
   const addListener = (auth: Auth, a: Json, lb: LoadBalancer): LbRow[] => {
     const listener = s.listeners.save(newListener(cloud, auth, a, lb));
-    return [listener, ...(isObject(a.default_pool) ? addPool(auth, a.default_pool, lb, listener) : [])];
+    const rows: LbRow[] = [listener];
+    if (isObject(a.default_pool)) rows.push(...addPool(auth, a.default_pool, lb, listener));
+    for (const policy of Array.isArray(a.l7policies) ? a.l7policies.filter(isObject) : []) {
+      const pool = isObject(policy.redirect_pool) ? addPool(auth, policy.redirect_pool, lb, undefined) : [];
+      const target = pool[0] ? { redirect_pool_id: pool[0].id } : {};
+      rows.push(...pool, ...addL7Policy(cloud, auth, { ...policy, ...target }, listener));
+    }
+    return rows;
   };
   const created = (key: string, lb: LoadBalancer, rows: LbRow[], view: Json) => {
     pending(
@@ -291,7 +309,7 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
       rows.push(...addListener(auth, l, lb));
     for (const p of Array.isArray(a.pools) ? a.pools.filter(isObject) : [])
       rows.push(...addPool(auth, p, lb, undefined));
-    return created('loadbalancer', lb, rows, views.balancer(lb));
+    return created('loadbalancer', lb, rows, rows.length > 1 ? fullBalancer(cloud, lb) : views.balancer(lb));
   });
   service.on('POST', '/v2/lbaas/listeners', 'octavia.listener.create', (call, auth) => {
     const a = inner(jsonBody(call), 'listener');
@@ -348,6 +366,7 @@ export function loadBalancerService(cloud: Cloud): OpenStackService {
     const monitor = s.monitors.save(newMonitor(cloud, auth, a, pool));
     return created('healthmonitor', lb, [monitor], views.monitor(monitor));
   });
+  serveL7(service, cloud, { listAnswer, listener: (id, auth) => find(s.listeners, id, 'Listener', auth) });
   serveLbExtras(service, cloud, (call, auth) => find(s.balancers, call.params.id!, 'Load Balancer', auth));
   return service;
 }

@@ -66,6 +66,26 @@ export interface HealthMonitor extends LbRow {
   settings: Record<string, unknown>;
 }
 
+export interface L7Policy extends LbRow {
+  listenerId: string;
+  action: string;
+  /** 1 is asked first. */
+  position: number;
+  redirect_pool_id: string | null;
+  redirect_url: string | null;
+  redirect_prefix: string | null;
+  redirect_http_code: number | null;
+}
+
+export interface L7Rule extends LbRow {
+  policyId: string;
+  type: string;
+  compare_type: string;
+  key: string | null;
+  value: string;
+  invert: boolean;
+}
+
 /** Octavia's memory. */
 export class LoadBalancerState {
   readonly balancers = new Table<LoadBalancer>({ project: (b) => b.project_id, name: (b) => b.name });
@@ -77,4 +97,10 @@ export class LoadBalancerState {
     lb: (h) => h.lb,
     pool: (h) => h.poolId,
   });
+  readonly policies = new Table<L7Policy>({
+    project: (p) => p.project_id,
+    lb: (p) => p.lb,
+    listener: (p) => p.listenerId,
+  });
+  readonly rules = new Table<L7Rule>({ lb: (r) => r.lb, policy: (r) => r.policyId });
 }
