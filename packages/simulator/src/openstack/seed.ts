@@ -26,6 +26,7 @@ export function seed(cloud: Cloud): void {
       description: name === '__DEFAULT__' ? 'Default Volume Type' : '',
       isPublic: true,
       extraSpecs: {},
+      access: [],
     });
   }
   const { quotas } = cloud.config;

@@ -45,6 +45,7 @@ export function makeVolume(
     multiattach: false,
     metadata: {},
     imageId: null,
+    imageMetadata: {},
     snapshotId: null,
     sourceVolumeId: null,
     attachments: [],

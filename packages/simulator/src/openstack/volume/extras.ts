@@ -1,61 +1,15 @@
-import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
+import { ApiError, isObject, jsonBody } from '../../core/message.ts';
 import type { Auth, Cloud, OpenStackService } from '../cloud.ts';
-import type { VolumeType } from './state.ts';
+import { serveVolumeTypes } from './types.ts';
 
-/** Volume types, quotas, limits, zones, services. */
+/** Quotas, limits, zones, services. */
 export function serveVolumeExtras(service: OpenStackService, cloud: Cloud): void {
   const { types, volumes, snapshots } = cloud.volume;
   const { quotas } = cloud;
   const admin = (auth: Auth, rule: string) => {
     if (!auth.isAdmin) throw new ApiError(403, `Policy doesn't allow ${rule} to be performed.`);
   };
-  const view = (t: VolumeType): Json => ({
-    id: t.id,
-    name: t.name,
-    description: t.description,
-    is_public: t.isPublic,
-    'os-volume-type-access:is_public': t.isPublic,
-    extra_specs: t.extraSpecs,
-    qos_specs_id: null,
-  });
-  const find = (id: string): VolumeType => {
-    const t = types.get(id) ?? [...types.by('name', id)][0];
-    if (!t) throw new ApiError(404, `Volume type ${id} could not be found.`);
-    return t;
-  };
-  service.on('GET', '/v3/types', 'cinder.type.list', (_call, auth) => ({
-    status: 200,
-    json: { volume_types: [...types.values()].filter((t) => t.isPublic || auth.isAdmin).map(view) },
-  }));
-  service.on('GET', '/v3/types/{id}', 'cinder.type.show', (call) => ({
-    status: 200,
-    json: { volume_type: view(call.params.id === 'default' ? [...types.values()][0]! : find(call.params.id!)) },
-  }));
-  service.on('POST', '/v3/types', 'cinder.type.create', (call, auth) => {
-    admin(auth, 'volume_extension:type_create');
-    const given = jsonBody(call).volume_type;
-    if (!isObject(given) || typeof given.name !== 'string')
-      throw new ApiError(400, "Invalid input for field/attribute volume_type. 'name' is a required property");
-    if (types.count('name', given.name) > 0) throw new ApiError(409, `Volume Type ${given.name} already exists.`);
-    const t: VolumeType = {
-      id: cloud.ids.uuid(),
-      name: given.name,
-      description: String(given.description ?? ''),
-      isPublic: given['os-volume-type-access:is_public'] !== false,
-      extraSpecs: isObject(given.extra_specs) ? (given.extra_specs as Record<string, string>) : {},
-    };
-    types.save(t);
-    return { status: 200, json: { volume_type: view(t) } };
-  });
-  service.on('DELETE', '/v3/types/{id}', 'cinder.type.delete', (call, auth) => {
-    admin(auth, 'volume_extension:type_delete');
-    types.delete(find(call.params.id!).id);
-    return { status: 202 };
-  });
-  service.on('GET', '/v3/types/{id}/extra_specs', 'cinder.type.specs', (call) => ({
-    status: 200,
-    json: { extra_specs: find(call.params.id!).extraSpecs },
-  }));
+  serveVolumeTypes(service, cloud);
 
   const usage = (id: string): Record<string, number> => {
     const own = [...volumes.by('project', id)];
@@ -98,7 +52,10 @@ export function serveVolumeExtras(service: OpenStackService, cloud: Cloud): void
     const given = jsonBody(call).quota_set;
     const limits: Record<string, number> = {};
     for (const [key, value] of Object.entries(isObject(given) ? given : {})) {
-      if (key in quotas.defaults('volume')) limits[key] = Number(value);
+      // Each volume type has limits of its own too: volumes_lvm, snapshots_lvm, gigabytes_lvm.
+      const ofType = /^(?:volumes|snapshots|gigabytes)_(.+)$/.exec(key)?.[1];
+      if (key in quotas.defaults('volume') || (ofType !== undefined && types.count('name', ofType) > 0))
+        limits[key] = Number(value);
       else if (!['tenant_id', 'project_id', 'skip_validation', 'force'].includes(key))
         throw new ApiError(400, `Bad key(s) in quota set: ${key}`);
     }

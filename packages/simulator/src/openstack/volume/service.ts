@@ -3,6 +3,7 @@ import { Service } from '../../core/service.ts';
 import { type Auth, background, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import { faultAnswer } from '../compute/dialect.ts';
 import { authenticate } from '../identity/tokens.ts';
+import { serveVolumeActions } from './actions.ts';
 import { checkVolumeQuota, makeVolume, removeVolume } from './attach.ts';
 import { serveVolumeExtras } from './extras.ts';
 import type { Snapshot, Volume } from './state.ts';
@@ -83,12 +84,12 @@ export function volumeService(cloud: Cloud): OpenStackService {
     migration_status: null,
     links: links('volumes', v.id),
     'os-vol-tenant-attr:tenant_id': v.projectId,
-    ...(v.imageId
+    ...(v.imageId || Object.keys(v.imageMetadata).length > 0
       ? {
           volume_image_metadata: {
-            image_id: v.imageId,
-            image_name: cloud.image.images.get(v.imageId)?.name ?? '',
-            ...cloud.image.images.get(v.imageId)?.properties,
+            ...(v.imageId ? { image_id: v.imageId, image_name: cloud.image.images.get(v.imageId)?.name ?? '' } : {}),
+            ...cloud.image.images.get(v.imageId ?? '')?.properties,
+            ...v.imageMetadata,
           },
         }
       : {}),
@@ -266,43 +267,7 @@ export function volumeService(cloud: Cloud): OpenStackService {
     removeVolume(cloud, v.id);
     return { status: 202 };
   });
-  service.on('POST', '/v3/volumes/{id}/action', 'cinder.volume.action', (call, auth) => {
-    const v = volume(call, auth);
-    const body = jsonBody(call);
-    const extend = body['os-extend'];
-    if (isObject(extend)) {
-      const size = Number(extend.new_size);
-      if (v.status !== 'available')
-        throw new ApiError(
-          400,
-          `Invalid volume: Volume ${v.id} status must be available to extend, currently ${v.status}.`,
-        );
-      if (!(size > v.size))
-        throw new ApiError(
-          400,
-          `Invalid input received: New size for extend must be greater than current size. (current: ${v.size}, extended: ${size}).`,
-        );
-      checkVolumeQuota(cloud, v.projectId, size - v.size);
-      v.size = size;
-    } else if (isObject(body['os-set_bootable']))
-      v.bootable = body['os-set_bootable'].bootable === true || body['os-set_bootable'].bootable === 'True';
-    else if (isObject(body['os-reset_status']) && auth.isAdmin) v.status = String(body['os-reset_status'].status);
-    else if ('os-force_delete' in body && auth.isAdmin) removeVolume(cloud, v.id);
-    else if (
-      ![
-        'os-update_readonly_flag',
-        'os-retype',
-        'os-reserve',
-        'os-unreserve',
-        'os-begin_detaching',
-        'os-roll_detaching',
-        'os-set_image_metadata',
-      ].some((k) => k in body)
-    )
-      throw new ApiError(400, `There is no such action: ${Object.keys(body)[0] ?? ''}`);
-    volumes.save(v);
-    return 'os-set_bootable' in body ? { status: 200 } : { status: 202 };
-  });
+  serveVolumeActions(service, cloud, { volume, snapshot });
   service.on('GET', '/v3/volumes/{id}/metadata', 'cinder.volume.metadata', (call, auth) => ({
     status: 200,
     json: { metadata: volume(call, auth).metadata },

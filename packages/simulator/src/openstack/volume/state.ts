@@ -22,6 +22,8 @@ export interface Volume {
   multiattach: boolean;
   metadata: Record<string, string>;
   imageId: string | null;
+  /** What was noted about its image on the volume itself. */
+  imageMetadata: Record<string, string>;
   snapshotId: string | null;
   sourceVolumeId: string | null;
   attachments: Attachment[];
@@ -47,6 +49,8 @@ export interface VolumeType {
   description: string;
   isPublic: boolean;
   extraSpecs: Record<string, string>;
+  /** Projects that may use it although it is not public. */
+  access: string[];
 }
 
 /** Cinder's memory. */
