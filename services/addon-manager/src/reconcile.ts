@@ -23,6 +23,8 @@ const CLUSTERS = resourceOf(ClusterKind);
 const ADDONS = resourceOf(AddonKind);
 /** How soon a workload that is not rolled out is looked at again: at first soon, then by how long it takes already. */
 const HEALTH_MS = { first: 150, longest: 1000 };
+/** A rollout that takes longer is said; before, that addons are being applied is all there is to say, and is said without them. */
+const SAY_SO_AFTER_MS = 10_000;
 /** How soon a kubeconfig that is not there is looked for again. */
 const KUBECONFIG_MS = 500;
 
@@ -65,10 +67,13 @@ export async function reconcile(d: Deps, key: string): Promise<Outcome> {
   if (!workload) return { requeueAfterMs: KUBECONFIG_MS };
   const standings: Standing[] = [];
   for (const wanted of cluster.spec.addons) standings.push(await one(d, cluster, workload, wanted));
-  await writeStanding(d, cluster, standings);
-  if (standings.every((s) => s.healthy || s.problem?.terminal)) return undefined;
   const last = Math.max(...standings.map((s) => d.applied.get(`${cluster.metadata.uid}/${s.name}`)?.at ?? 0));
-  return { requeueAfterMs: Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, (d.now() - last) / 2)) };
+  const waited = d.now() - last;
+  const rollsOut = standings.some((s) => !s.healthy) && standings.every((s) => s.healthy || isRollingOut(s));
+  const isFirst = !cluster.status.addons?.conditions?.length;
+  if (!(isFirst && rollsOut && waited < SAY_SO_AFTER_MS)) await writeStanding(d, cluster, standings);
+  if (standings.every((s) => s.healthy || s.problem?.terminal)) return undefined;
+  return { requeueAfterMs: Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, waited / 2)) };
 }
 
 /** Applies one addon where it is not applied, and asks for its health. Never throws for what is that addon's own fault. */
@@ -116,6 +121,8 @@ async function one(
     };
   }
 }
+
+const isRollingOut = (s: Standing): boolean => s.problem?.reason === 'RollingOut';
 
 const healthyIn = (conditions: Condition[] | undefined): boolean =>
   conditions?.some((c) => c.type === 'Healthy' && c.status === 'True') ?? false;
@@ -201,7 +208,7 @@ async function writeAddon(d: Deps, addon: Addon, bundle: AddonBundle, rendered: 
 async function writeStanding(d: Deps, cluster: Cluster, standings: Standing[]): Promise<void> {
   const before = cluster.status?.addons;
   const late = standings.filter((s) => !s.healthy);
-  const applied = late.every((s) => s.problem?.reason === 'RollingOut');
+  const applied = late.every(isRollingOut);
   const first = late[0]?.problem;
   const message = late.map((s) => `${s.name}: ${s.problem?.message}`).join('; ');
   let conditions = withCondition(

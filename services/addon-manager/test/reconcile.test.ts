@@ -44,6 +44,10 @@ describe('an addon', () => {
     expect(await w.pass()).toEqual({ requeueAfterMs: expect.any(Number) });
     w.rollOut(1);
     expect(await w.pass()).toEqual({ requeueAfterMs: expect.any(Number) });
+    // The regular course is worth no write; a rollout that lasts is.
+    expect(w.standing()).toEqual({});
+    w.later(10);
+    expect(await w.pass()).toEqual({ requeueAfterMs: 1000 });
     expect(w.standing()).toEqual({
       Applied: 'True Applied: applied: flannel',
       Healthy: 'False RollingOut: rolling out: flannel',
@@ -58,19 +62,24 @@ describe('an addon', () => {
     });
   });
 
-  it('costs two writes to its Addon and two to the Cluster, however long it takes, and then none', async () => {
-    w = await startWorld();
-    w.publish('flannel-0.28.4');
-    for (let i = 0; i < 5; i++) await w.pass();
-    w.rollOut(2);
-    for (let i = 0; i < 5; i++) await w.pass();
-    expect(w.management.writes).toEqual([
-      `POST ${TENANT}/addons`,
-      `PATCH ${TENANT}/clusters/web/status`,
-      `PATCH ${TENANT}/addons/web-flannel/status`,
-      `PATCH ${TENANT}/clusters/web/status`,
-    ]);
-    expect(w.workload.writes).toEqual(APPLIED);
+  it('costs two writes to its Addon and one to the Cluster, one more if it takes long, and then none', async () => {
+    for (const long of [false, true]) {
+      w = await startWorld();
+      w.publish('flannel-0.28.4');
+      await w.pass();
+      if (long) w.later(10);
+      for (let i = 0; i < (long ? 5 : 1); i++) await w.pass();
+      w.rollOut(2);
+      for (let i = 0; i < 5; i++) await w.pass();
+      expect(w.management.writes).toEqual([
+        `POST ${TENANT}/addons`,
+        ...(long ? [`PATCH ${TENANT}/clusters/web/status`] : []),
+        `PATCH ${TENANT}/addons/web-flannel/status`,
+        `PATCH ${TENANT}/clusters/web/status`,
+      ]);
+      expect(w.workload.writes).toEqual(APPLIED);
+      if (!long) await w.close();
+    }
   });
 
   it('waits for the control plane, for the kubeconfig, and while the cluster is paused', async () => {

@@ -60,6 +60,8 @@ export interface World {
   workload: Side;
   /** One pass of a process that has seen everything; the same process until `restart`. */
   pass(): Promise<Outcome>;
+  /** Lets so many seconds pass. */
+  later: (seconds: number) => void;
   restart(): void;
   cluster(): Cluster | undefined;
   addons(): Addon[];
@@ -156,6 +158,9 @@ export async function startWorld(addons: object[] = [{ name: 'flannel' }]): Prom
         },
         'tenant-blue/web',
       ),
+    later: (s) => {
+      seconds += s;
+    },
     restart: () => {
       own = memory();
     },
