@@ -5,28 +5,15 @@ import { createPath, listPath, objectPath, type Subresource } from './paths.ts';
 import { type Gate, noAnswer, type RequestEvent, Transport } from './transport.ts';
 import {
   apiVersionOf,
+  type CallOptions,
   type HasMeta,
   type JsonPatchOp,
   type ListQuery,
   type ObjectRef,
   type Page,
   type ResourceType,
+  type WriteOptions,
 } from './types.ts';
-
-/** Options of one call. */
-export interface CallOptions {
-  signal?: AbortSignal;
-  /** Default: the client's. */
-  timeoutMs?: number;
-}
-
-/** Options of a write. */
-export interface WriteOptions extends CallOptions {
-  /** Admission, defaults and validation run, nothing is stored. Default false. */
-  dryRun?: boolean;
-  /** Who owns the fields, in `managedFields`. Default: by the user agent. */
-  fieldManager?: string;
-}
 
 export interface KubeClientOptions {
   connection: Connection;

@@ -1,16 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'yaml';
-import { pluginLogin } from './login-plugin.ts';
-
-/** What a login gave. */
-export interface Login {
-  token?: string;
-  /** PEM. */
-  cert?: string;
-  /** PEM. */
-  key?: string;
-}
+import { type Login, pluginLogin } from './login-plugin.ts';
 
 /** How an API server is reached and who we are there. Holds secrets: never log it. */
 export interface Connection {

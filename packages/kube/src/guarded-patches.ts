@@ -1,7 +1,17 @@
-import type { CallOptions, KubeClient, WriteOptions } from './client.ts';
 import { KubeError } from './errors.ts';
 import { pointer } from './paths.ts';
-import type { HasMeta, JsonPatchOp, ResourceType } from './types.ts';
+import type { CallOptions, HasMeta, JsonPatchOp, ObjectRef, ResourceType, WriteOptions } from './types.ts';
+
+/** What of a client these patches need. */
+interface Patcher {
+  get<T extends HasMeta>(type: ResourceType, ref: ObjectRef, o?: CallOptions): Promise<T | undefined>;
+  jsonPatch<T extends HasMeta>(
+    type: ResourceType,
+    ref: ObjectRef,
+    ops: readonly JsonPatchOp[],
+    o?: WriteOptions & { subresource?: 'status' },
+  ): Promise<T>;
+}
 
 const TRIES = 5;
 
@@ -25,7 +35,7 @@ function statusOf(obj: HasMeta): Record<string, { revision?: number } | undefine
  *   name; `isNotFound` when it is gone
  */
 export async function patchStatusMap<T extends HasMeta>(
-  client: KubeClient,
+  client: Patcher,
   type: ResourceType,
   obj: T,
   map: string,
@@ -64,7 +74,7 @@ export async function patchStatusMap<T extends HasMeta>(
  * @throws {KubeError} `isConflict` when others change the list of finalizers again and again
  */
 export async function removeFinalizer<T extends HasMeta>(
-  client: KubeClient,
+  client: Patcher,
   type: ResourceType,
   obj: T,
   finalizer: string,

@@ -1,5 +1,5 @@
-export { type CallOptions, KubeClient, type KubeClientOptions, type WriteOptions } from './client.ts';
-export { type Connection, connectionFromKubeconfig, KubeconfigError, type Login } from './connection.ts';
+export { KubeClient, type KubeClientOptions } from './client.ts';
+export { type Connection, connectionFromKubeconfig, KubeconfigError } from './connection.ts';
 export { type ErrorCause, KubeError } from './errors.ts';
 export { countRequests } from './metrics.ts';
 export type { Subresource } from './paths.ts';
@@ -10,6 +10,7 @@ export { connectionFromSecret } from './secret-connection.ts';
 export type { Gate, RequestEvent } from './transport.ts';
 export {
   apiVersionOf,
+  type CallOptions,
   type HasMeta,
   type JsonPatchOp,
   type KubeObject,

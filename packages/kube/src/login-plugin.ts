@@ -1,4 +1,11 @@
-import type { Login } from './connection.ts';
+/** What a login gave. */
+export interface Login {
+  token?: string;
+  /** PEM. */
+  cert?: string;
+  /** PEM. */
+  key?: string;
+}
 
 /**
  * Logs in by the plug-in that a kubeconfig names (`exec` commands, `auth-provider`), through `@kubernetes/client-node`,

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, errors } from 'undici';
-import type { Connection, Login } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
+import type { Login } from './login-plugin.ts';
 import { resourceOf } from './paths.ts';
 
 /** A finished request, for counters. `status` 0: no answer. */

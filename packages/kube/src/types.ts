@@ -95,3 +95,18 @@ export function refOf(key: string): ObjectRef {
 export function apiVersionOf(type: ResourceType): string {
   return type.group ? `${type.group}/${type.version}` : type.version;
 }
+
+/** Options of one call. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Default: the client's. */
+  timeoutMs?: number;
+}
+
+/** Options of a write. */
+export interface WriteOptions extends CallOptions {
+  /** Admission, defaults and validation run, nothing is stored. Default false. */
+  dryRun?: boolean;
+  /** Who owns the fields, in `managedFields`. Default: by the user agent. */
+  fieldManager?: string;
+}

@@ -1,18 +1,10 @@
 import type { Core } from '../server-core.ts';
-import type { Change } from '../store/store.ts';
+import type { Controller } from './controller.ts';
 import { CrdCleaner } from './crd-cleaner.ts';
 import { EventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { NamespaceController } from './namespaces.ts';
 import { RoleAggregation } from './role-aggregation.ts';
-
-/** A controller that is told of every change and does its work later, in `drain`. */
-export interface Controller {
-  /** Notes what there is to do; must not write. */
-  note(table: string, change: Change): void;
-  /** Does what was noted; may write, which is noted in turn. Gives whether anything was done. */
-  drain(): boolean;
-}
 
 /**
  * What kube-controller-manager does that no cluster can be without: garbage collection, namespaces (their end, service account and root CA), the end

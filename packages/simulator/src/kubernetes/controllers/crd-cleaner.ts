@@ -6,7 +6,7 @@ import { type Core, systemUser } from '../server-core.ts';
 import type { Change } from '../store/store.ts';
 import { type KubeObject, rfc3339 } from '../types.ts';
 import { list, record } from '../util/json.ts';
-import type { Controller } from './controllers.ts';
+import type { Controller } from './controller.ts';
 
 /** Removes the instances of a deleted CustomResourceDefinition, then lets it go; names that became free go to who waits for them. */
 export class CrdCleaner implements Controller {

@@ -5,7 +5,7 @@ import { type Core, systemUser } from '../server-core.ts';
 import { StatusError } from '../status.ts';
 import type { Change } from '../store/store.ts';
 import type { KubeObject, OwnerReference } from '../types.ts';
-import type { Controller } from './controllers.ts';
+import type { Controller } from './controller.ts';
 
 interface Key {
   table: string;

@@ -3,7 +3,7 @@ import { type Core, newUid, systemUser } from '../server-core.ts';
 import { StatusError } from '../status.ts';
 import type { Change } from '../store/store.ts';
 import { type KubeObject, rfc3339 } from '../types.ts';
-import type { Controller } from './controllers.ts';
+import type { Controller } from './controller.ts';
 
 /** Gives each namespace its service account `default` and the ConfigMap `kube-root-ca.crt`, and empties and removes deleted ones. */
 export class NamespaceController implements Controller {

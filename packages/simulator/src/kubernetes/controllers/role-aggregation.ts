@@ -3,7 +3,7 @@ import type { Change } from '../store/store.ts';
 import type { KubeObject } from '../types.ts';
 import { equal, isRecord, list } from '../util/json.ts';
 import { compileLabelSelector } from '../util/selectors.ts';
-import type { Controller } from './controllers.ts';
+import type { Controller } from './controller.ts';
 
 const roles = 'clusterroles.rbac.authorization.k8s.io';
 
