@@ -146,6 +146,9 @@ function seedCompute(cloud: Cloud): void {
       compute.hosts.save({ id: stableId(`host ${name}`), name, zone: zone.name, disabled: false });
     }
   }
+  // A zone is an aggregate of its hosts.
+  for (const { name } of config.zones)
+    compute.newAggregate(cloud, name, name).hosts = [...compute.hosts.by('zone', name)].map((h) => h.name);
   for (const f of config.flavors) {
     compute.flavors.save({
       id: f.id ?? stableId(`flavor ${f.name}`),

@@ -1,5 +1,6 @@
 import { ApiError, isObject, type Json, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
+import { serveAggregates } from './aggregates.ts';
 import { microversion, policy, schemaError } from './dialect.ts';
 import type { Host } from './state.ts';
 
@@ -36,21 +37,7 @@ export function serveComputeExtras(service: OpenStackService, cloud: Cloud): voi
       },
     };
   });
-  service.on('GET', '/v2.1/os-aggregates', 'nova.aggregate.list', (_call, auth) => {
-    admin(auth, 'os-aggregates:index');
-    const list = zones().map((zone, i) => ({
-      id: i + 1,
-      name: zone,
-      availability_zone: zone,
-      hosts: [...compute.hosts.by('zone', zone)].map((h) => h.name),
-      metadata: { availability_zone: zone },
-      deleted: false,
-      deleted_at: null,
-      created_at: isoMicros(cloud.clock.now()),
-      updated_at: null,
-    }));
-    return { status: 200, json: { aggregates: list } };
-  });
+  serveAggregates(service, cloud);
   const hypervisor = (h: Host, at: number, minor: number, detail: boolean): Json => {
     const id = minor >= 53 ? h.id : at + 1;
     const brief = { id, hypervisor_hostname: h.name, state: 'up', status: h.disabled ? 'disabled' : 'enabled' };
@@ -96,6 +83,27 @@ export function serveComputeExtras(service: OpenStackService, cloud: Cloud): voi
       },
     );
   }
+  service.on('GET', '/v2.1/os-hypervisors/statistics', 'nova.hypervisor.statistics', (call, auth) => {
+    admin(auth, 'os-hypervisors:statistics');
+    if (microversion(call) >= 88) throw new ApiError(404, "Hypervisor with ID 'statistics' could not be found.");
+    const total: Record<string, number> = { count: compute.hosts.size };
+    for (const [i, h] of [...compute.hosts.values()].entries()) {
+      for (const [key, value] of Object.entries(hypervisor(h, i, 1, true)))
+        if (typeof value === 'number' && key !== 'id' && key !== 'hypervisor_version')
+          total[key] = (total[key] ?? 0) + value;
+    }
+    return { status: 200, json: { hypervisor_statistics: total } };
+  });
+  service.on('GET', '/v2.1/os-hypervisors/{id}/uptime', 'nova.hypervisor.uptime', (call, auth) => {
+    admin(auth, 'os-hypervisors:uptime');
+    const all = [...compute.hosts.values()];
+    const at = all.findIndex((h, i) => h.id === call.params.id || String(i + 1) === call.params.id);
+    const h = all[at];
+    if (!h) throw new ApiError(404, `Hypervisor with ID '${call.params.id}' could not be found.`);
+    const brief = hypervisor(h, at, microversion(call), false);
+    const uptime = ' 02:00:00 up 93 days, 18:25, 0 users, load average: 0.20, 0.12, 0.14';
+    return { status: 200, json: { hypervisor: { ...brief, uptime } } };
+  });
   service.on('GET', '/v2.1/os-hypervisors/{id}', 'nova.hypervisor.show', (call, auth) => {
     admin(auth, 'os-hypervisors:show');
     const all = [...compute.hosts.values()];

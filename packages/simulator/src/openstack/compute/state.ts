@@ -1,4 +1,5 @@
 import { Table } from '../../core/table.ts';
+import type { Cloud } from '../cloud.ts';
 
 export interface Flavor {
   id: string;
@@ -137,6 +138,18 @@ export interface Server {
   serial: number;
 }
 
+/** A host aggregate; the id is a number, as text. */
+export interface Aggregate {
+  id: string;
+  uuid: string;
+  name: string;
+  hosts: string[];
+  /** With `availability_zone` where it is one. */
+  metadata: Record<string, string>;
+  createdAt: number;
+  updatedAt: number | null;
+}
+
 interface Usage {
   instances: number;
   cores: number;
@@ -155,10 +168,26 @@ export class ComputeState {
     host: (s) => s.host,
     group: (s) => s.groupId,
   });
+  readonly aggregates = new Table<Aggregate>({ name: (a) => a.name });
   /** Deleted servers, as changes-since shows them. */
   readonly gone = new Table<Server>({ project: (s) => s.projectId });
   serial = 0;
+  #aggregates = 0;
   #usage = new Map<string, Usage>();
+
+  /** Makes an empty aggregate, in a zone where one is named. */
+  newAggregate(cloud: Cloud, name: string, zone?: unknown): Aggregate {
+    this.#aggregates += 1;
+    return this.aggregates.save({
+      id: String(this.#aggregates),
+      uuid: cloud.ids.uuid(),
+      name,
+      hosts: [],
+      metadata: typeof zone === 'string' ? { availability_zone: zone } : {},
+      createdAt: cloud.clock.now(),
+      updatedAt: null,
+    });
+  }
 
   usage(projectId: string): Usage {
     let usage = this.#usage.get(projectId);
