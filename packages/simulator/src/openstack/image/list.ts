@@ -2,6 +2,26 @@ import { type Answer, ApiError, type Call, type Json } from '../../core/message.
 import type { Auth, Cloud } from '../cloud.ts';
 import { imageView } from './attributes.ts';
 
+type Comparison = (a: number, b: number) => boolean;
+const comparisons: Record<string, Comparison> = {
+  gt: (a, b) => a > b,
+  gte: (a, b) => a >= b,
+  lt: (a, b) => a < b,
+  lte: (a, b) => a <= b,
+  eq: (a, b) => a === b,
+  neq: (a, b) => a !== b,
+};
+
+/** Whether a time fits `gte:2026-01-01T00:00:00Z`; a bare time is meant exactly. */
+function fitsTime(at: number, wanted: string): boolean {
+  const [, operator = 'eq', text = ''] = /^(?:([a-z]+):)?(.*)$/.exec(wanted) ?? [];
+  // Times count in whole seconds, as they are shown.
+  const limit = Date.parse(text);
+  const compare = comparisons[operator];
+  if (!compare || Number.isNaN(limit)) throw new ApiError(400, `Invalid time stamp: ${wanted}`);
+  return compare(Math.floor(at / 1000), Math.floor(limit / 1000));
+}
+
 /** GET /v2/images with its filters, order and pages. */
 export function listImages(cloud: Cloud, call: Call, auth: Auth): Answer {
   const q = call.query;
@@ -26,6 +46,8 @@ export function listImages(cloud: Cloud, call: Call, auth: Auth): Answer {
         if (value !== 'all' && i.visibility !== value) return false;
       } else if (key === 'size_min' || key === 'size_max') {
         if (key === 'size_min' ? (i.size ?? 0) < Number(value) : (i.size ?? 0) > Number(value)) return false;
+      } else if (key === 'created_at' || key === 'updated_at') {
+        if (!fitsTime(key === 'created_at' ? i.createdAt : i.updatedAt, value)) return false;
       } else if (value.startsWith('in:')) {
         if (!value.slice(3).split(',').includes(String(view[key]))) return false;
       } else if (String(view[key] ?? '') !== value && String(view[key]).toLowerCase() !== value.toLowerCase())
