@@ -9,6 +9,9 @@ const screen = (stream: NodeJS.WriteStream) => ({
   get columns() {
     return stream.columns || 120;
   },
+  get rows() {
+    return stream.rows || 24;
+  },
 });
 // A reader that goes away (| head) is no error of ours.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => {

@@ -1,5 +1,6 @@
 import type { Api } from './client.ts';
 import { CliError, EXIT } from './errors.ts';
+import { type MachineProgress, machineLines, machineNews } from './output/machines.ts';
 
 /** One step of a cluster's way, as cluster-api tells it. */
 export interface Step {
@@ -14,6 +15,8 @@ export interface Progress {
   deleting: boolean;
   message: string;
   steps: Step[];
+  /** Absent in answers of a server that is older than this. */
+  machines?: MachineProgress[];
 }
 
 /** Where progress is written to. */
@@ -21,6 +24,7 @@ export interface Screen {
   isTTY: boolean;
   write(text: string): void;
   columns: number;
+  rows: number;
 }
 
 const MARK = { waiting: '·', running: '…', done: '✓', failed: '✗' } as const;
@@ -32,6 +36,8 @@ export class ProgressView {
   readonly #now: () => number;
   #drawn = 0;
   #last = new Map<string, string>();
+  #told = new Map<string, string>();
+  #shown: Progress | undefined;
 
   constructor(screen: Screen, now: () => number) {
     this.#screen = screen;
@@ -39,24 +45,46 @@ export class ProgressView {
     this.#started = now();
   }
 
+  /** Shows what is new. */
   draw(p: Progress): void {
-    if (this.#screen.isTTY) {
-      const lines = p.steps.map((s) => `${MARK[s.state]} ${s.name.padEnd(14)} ${s.message}`);
-      lines.push(`  ${this.#seconds()} ${p.message}`);
-      // Lines that wrap would break the redrawing.
-      const cut = lines.map((l) => (l.length > this.#screen.columns ? `${l.slice(0, this.#screen.columns - 1)}…` : l));
-      this.#screen.write(
-        `${this.#drawn > 0 ? `\x1b[${this.#drawn}A` : ''}${cut.map((l) => `\x1b[2K${l}\n`).join('')}${this.#drawn > cut.length ? '\x1b[0J' : ''}`,
-      );
-      this.#drawn = cut.length;
-      return;
-    }
+    this.#shown = p;
+    if (this.#screen.isTTY) this.#block(p);
+    else this.#lines(p);
+  }
+
+  /** Time goes on: seconds are drawn anew on a terminal. */
+  tick(): void {
+    if (this.#screen.isTTY && this.#shown) this.#block(this.#shown);
+  }
+
+  #lines(p: Progress): void {
     for (const s of p.steps) {
       const text = `${s.state}: ${s.message}`;
-      if (this.#last.get(s.name) === text || s.state === 'waiting') continue;
-      this.#last.set(s.name, text);
-      this.#screen.write(`${this.#seconds()} ${s.name}: ${text}\n`);
+      if (this.#last.get(s.name) !== text && s.state !== 'waiting') {
+        this.#last.set(s.name, text);
+        this.#screen.write(`${this.#seconds()} ${s.name}: ${text}\n`);
+      }
+      if (s.name !== 'machines') continue;
+      for (const line of machineNews(p.machines ?? [], this.#told))
+        this.#screen.write(`${this.#seconds()} machines: ${line}\n`);
     }
+  }
+
+  #block(p: Progress): void {
+    const { columns, rows } = this.#screen;
+    // A block that is higher than the terminal could not be drawn over.
+    const room = rows - p.steps.length - 2;
+    const machines = p.machines?.length ? machineLines(p.machines, room, this.#now()) : [];
+    const after = p.steps.findIndex((s) => s.name === 'machines' || s.name === 'deletion');
+    const lines = p.steps.map((s) => `${MARK[s.state]} ${s.name.padEnd(14)} ${s.message}`);
+    lines.splice(after < 0 ? lines.length : after + 1, 0, ...machines);
+    lines.push(`  ${this.#seconds()} ${p.message}`);
+    // Lines that wrap would break the redrawing.
+    const cut = lines.map((l) => (l.length > columns ? `${l.slice(0, columns - 1)}…` : l));
+    this.#screen.write(
+      `${this.#drawn > 0 ? `\x1b[${this.#drawn}A` : ''}${cut.map((l) => `\x1b[2K${l}\n`).join('')}${this.#drawn > cut.length ? '\x1b[0J' : ''}`,
+    );
+    this.#drawn = cut.length;
   }
 
   #seconds(): string {
@@ -74,6 +102,21 @@ export type Goal = 'ready' | 'deleted';
  * @throws {CliError} `timeout` with what it hangs at; `notFound` where a cluster that should become ready is gone
  */
 export async function follow(
+  api: Api,
+  path: string,
+  goal: Goal,
+  view: ProgressView | undefined,
+  timeoutMs: number,
+): Promise<void> {
+  const ticks = view && setInterval(() => view.tick(), 1000);
+  try {
+    await followTo(api, path, goal, view, timeoutMs);
+  } finally {
+    clearInterval(ticks);
+  }
+}
+
+async function followTo(
   api: Api,
   path: string,
   goal: Goal,

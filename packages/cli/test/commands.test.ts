@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { aCluster, aMachine, CLUSTERS, progress, startWorld, type World } from './world.ts';
+import { aCluster, aMachine, CLUSTERS, machineProgress, progress, startWorld, type World } from './world.ts';
 
 let w: World;
 beforeEach(async () => {
@@ -83,7 +83,7 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
 });
 
 describe('describe', () => {
-  it('tells conditions, machines, trouble, slow steps and events on a page', async () => {
+  it('tells conditions, machines, trouble, stored steps and events on a page, where nobody tells what happens now', async () => {
     const failed = {
       type: 'Joined',
       status: 'False',
@@ -96,7 +96,10 @@ describe('describe', () => {
         items: [
           aMachine('web-default-aaaaa', {
             status: {
-              bootstrap: { conditions: [failed], steps: [{ name: 'kubeadm-join', state: 'failed', seconds: 12.34 }] },
+              bootstrap: {
+                conditions: [failed],
+                steps: [{ name: 'kubeadm-join', state: 'failed', startedAt: '2026-01-01T00:59:00Z', seconds: 12.34 }],
+              },
             },
           }),
         ],
@@ -106,9 +109,17 @@ describe('describe', () => {
       body: {
         items: [
           {
-            time: '2026-01-01T00:59:50Z',
+            time: '2026-01-01T00:59:40Z',
             type: 'Warning',
             reason: 'StepFailed',
+            object: 'Machine/web-default-aaaaa',
+            message: 'kubeadm-join failed:\n[preflight] checks\n[ERROR FileAvailable]: it exists\n',
+            count: 1,
+          },
+          {
+            time: '2026-01-01T00:59:50Z',
+            type: 'Warning',
+            reason: 'Unreachable',
             object: 'Machine/web-default-aaaaa',
             message: 'no route',
             count: 3,
@@ -123,11 +134,35 @@ describe('describe', () => {
       'Endpoint:       https://203.0.113.9:6443 (inside: 10.8.0.5:6443)',
       'Pool default:   2 x m1.small',
       '  web-default-aaaaa: StepFailed: kubeadm-join ended with 1',
-      '  web-default-aaaaa   kubeadm-join   failed   12.3 s',
-      '  10s   Warning   StepFailed   Machine/web-default-aaaaa   no route (x3)',
+      '  web-default-aaaaa   kubeadm-join   failed   60s ago   12.3 s   [ERROR FileAvailable]: it exists',
+      '  10s   Warning   Unreachable   Machine/web-default-aaaaa   no route (x3)',
     ])
       expect(out.split('\n')).toContain(line);
     expect(out).toMatch(/cluster +Ready +True +Ready +10m +3 nodes are ready/);
+  });
+
+  it('tells the steps that run now, and does not call it trouble that a machine installs', async () => {
+    const installing = { type: 'Joined', status: 'False', reason: 'Installing', message: 'installs Kubernetes' };
+    w.on(`GET ${CLUSTERS}/web/machines`, {
+      body: { items: [aMachine('web-default-aaaaa', { status: { bootstrap: { conditions: [installing] } } })] },
+    });
+    w.on(`GET ${CLUSTERS}/web/events`, { body: { items: [] } });
+    const steps = [
+      { name: 'download', state: 'done', startedAt: '2026-01-01T00:59:20Z', seconds: 2.25 },
+      { name: 'kubeadm-join', state: 'running', startedAt: '2026-01-01T00:59:23Z' },
+    ];
+    w.on(`GET ${CLUSTERS}/web/progress`, {
+      body: { ...progress(false, 'working'), machines: [machineProgress('web-default-aaaaa', { steps })] },
+    });
+    const { out } = await w.shoto(['describe', 'cluster', 'web']);
+    const lines = out.split('\n');
+    expect(lines.slice(lines.indexOf('Steps:'), lines.indexOf('Events:') - 1)).toEqual([
+      'Steps:',
+      '  MACHINE             STEP           STATE     BEGAN     TOOK          LAST LINE OF ITS LOG',
+      '  web-default-aaaaa   download       done      40s ago   2.3 s         -',
+      '  web-default-aaaaa   kubeadm-join   running   37s ago   37 s so far   -',
+    ]);
+    expect(lines).not.toContain('Trouble:');
   });
 });
 

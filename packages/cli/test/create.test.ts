@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { aCluster, CLUSTERS, progress, startWorld, type World } from './world.ts';
+import { aCluster, CLUSTERS, machineProgress, progress, startWorld, type World } from './world.ts';
 
 let w: World;
 beforeEach(async () => {
@@ -201,6 +201,39 @@ describe('what is printed', () => {
         'cluster/web ready. Now: shoto kubeconfig web > kubeconfig',
         '',
       ],
+    ]);
+  });
+
+  it('tells in a pipe when a step of a machine begins and ends, each once, with its seconds', async () => {
+    const step = (name: string, state: string, seconds?: number) => ({
+      name,
+      state,
+      startedAt: '2026-01-01T00:59:50Z',
+      ...(seconds === undefined ? {} : { seconds }),
+    });
+    const at = (...steps: object[]) => ({
+      ...progress(false, 'working', [['machines', 'running', '1 of 2 servers run']]),
+      machines: [machineProgress('web-cp-1', { steps }), machineProgress('web-default-1', { state: 'waiting' })],
+    });
+    w.on(`GET ${CLUSTERS}/web/progress`, {
+      events: [
+        ['progress', at(step('download', 'running'))],
+        ['progress', at(step('download', 'done', 2.25), step('kubeadm-init', 'running'))],
+        ['progress', at(step('download', 'done', 2.25), step('kubeadm-init', 'running'))],
+        ['progress', at(step('kubeadm-init', 'failed', 14.5))],
+        ['progress', at(step('kubeadm-init', 'done', 9), step('joined', 'done'))],
+        ['progress', progress(true, 'ready')],
+      ],
+    });
+    const { out } = await w.shoto(['create', 'cluster', 'web']);
+    expect(out.split('\n').slice(1, -2)).toEqual([
+      '   0.0s machines: running: 1 of 2 servers run',
+      '   0.0s machines: web-cp-1 download: running',
+      '   0.0s machines: web-cp-1 download: done in 2.3 s',
+      '   0.0s machines: web-cp-1 kubeadm-init: running',
+      '   0.0s machines: web-cp-1 kubeadm-init: failed after 14.5 s',
+      '   0.0s machines: web-cp-1 kubeadm-init: done in 9.0 s',
+      '   0.0s machines: web-cp-1 joined: done',
     ]);
   });
 

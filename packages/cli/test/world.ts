@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Context } from '../src/context.ts';
 import { CliError, EXIT } from '../src/errors.ts';
+import type { MachineProgress } from '../src/output/machines.ts';
 import { run } from '../src/program.ts';
 
 /** A request that the API got. */
@@ -80,8 +81,8 @@ export async function startWorld(): Promise<World> {
       const err: string[] = [];
       const code = await run(line, {
         env: env ?? { SHOTO_API_URL: url, SHOTO_TOKEN: 't0ken', SHOTO_TENANT: 'blue' },
-        out: { isTTY, columns: 60, write: (t) => void out.push(t) },
-        err: { isTTY, columns: 60, write: (t) => void err.push(t) },
+        out: { isTTY, columns: 60, rows: 20, write: (t) => void out.push(t) },
+        err: { isTTY, columns: 60, rows: 20, write: (t) => void err.push(t) },
         now: () => NOW,
         read: (file) => {
           const text = files[file];
@@ -149,4 +150,15 @@ export const progress = (ready: boolean, message: string, steps: [string, string
   deleting: false,
   message,
   steps: steps.map(([name, state, text]) => ({ name, state, message: text })),
+});
+
+/** A machine of a progress as the API streams it: it installs Kubernetes. */
+export const machineProgress = (name: string, more: Partial<MachineProgress> | { steps: object[] } = {}) => ({
+  name,
+  pool: 'default',
+  server: 'Active',
+  state: 'running',
+  message: 'installs Kubernetes',
+  steps: [],
+  ...more,
 });

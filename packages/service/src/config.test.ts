@@ -49,6 +49,37 @@ describe('the configuration of a service', () => {
     expect(found[2]).toContain('SHOTO_SWEEP_AFTER_HOURS ("0")');
   });
 
+  it.each<[string, Record<string, string>, string]>([
+    ['not set', {}, 'SHOTO_API_TOKEN (not set): required, and not set'],
+    ['empty, which counts as not set', { SHOTO_API_TOKEN: '' }, 'SHOTO_API_TOKEN (empty): required, and not set'],
+  ])('says of a variable that must be there and is %s just that', (_what, env, text) => {
+    expect(problems(env)).toEqual([text]);
+  });
+
+  it('says of a number, a choice and a group of rules what is required, with the mend', () => {
+    const more = z
+      .object({
+        SHOTO_COUNT: z.coerce.number().int().describe('Set it to how many there are'),
+        SHOTO_MODE: z.enum(['a', 'b']),
+        SHOTO_CERT: z.string().optional(),
+      })
+      .check((c) => {
+        c.issues.push({ code: 'custom', path: ['SHOTO_CERT'], message: 'goes with SHOTO_KEY', input: c.value });
+      });
+    const found = (env: Record<string, string>) => {
+      try {
+        return loadConfig(more, env, { service: 'x' });
+      } catch (e) {
+        return e instanceof ConfigError ? e.problems : e;
+      }
+    };
+    expect(found({})).toEqual([
+      'SHOTO_COUNT (not set): required, and not set. Set it to how many there are',
+      'SHOTO_MODE (not set): required, and not set',
+    ]);
+    expect(found({ SHOTO_COUNT: '1', SHOTO_MODE: 'a' })).toEqual(['SHOTO_CERT (not set): goes with SHOTO_KEY']);
+  });
+
   it('never shows a secret, nor the password of a URL', () => {
     const text = problems({ SHOTO_API_TOKEN: 'hunter2', SHOTO_REDIS_URL: 'http://user:hunter2@host' }).join('\n');
     expect(text).toContain('SHOTO_API_TOKEN (set (not shown))');

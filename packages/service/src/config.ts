@@ -49,8 +49,12 @@ export function loadConfig<S extends z.ZodObject>(
     const name = String(issue.path[0] ?? '(environment)');
     const field: unknown = schema.shape[name];
     const mend = field instanceof z.ZodType ? field.description : undefined;
+    const isSet = given[name] !== undefined;
+    // zod speaks of types where nothing was given; a rule of our own (custom) says itself why it needs the variable.
+    if (!isSet && issue.code !== 'custom')
+      return `${name} (${shown(name, env[name])}): required, and not set${mend ? `. ${mend}` : ''}`;
     // The issue text of some checks quotes the input: not for a secret.
-    const what = SECRET_NAME.test(name) && given[name] !== undefined ? 'is not valid' : issue.message;
+    const what = SECRET_NAME.test(name) && isSet ? 'is not valid' : issue.message;
     return `${name} (${shown(name, env[name])}): ${what}${mend ? `. ${mend}` : ''}`;
   });
   throw new ConfigError(o.service, problems);

@@ -111,6 +111,22 @@ describe('the first control-plane machine', () => {
     expect(s.events).toEqual([]);
   });
 
+  it('tells its steps for a minute more once it has joined, so that who looks every second sees how they ended', async () => {
+    await ask(s, url, machine);
+    await report(url, { step: 'kubeadm-init', state: 'running' });
+    await s.clock.advance(5 * 60_000);
+    const told = () => s.checkIns.stepsOf([machine]).flatMap((m) => m.steps.map((x) => `${x.name} ${x.state}`));
+    expect(told()).toEqual(['kubeadm-init running']);
+    for (const step of ['kubeadm-init', 'joined']) await report(url, { step, state: 'done' });
+    await s.clock.advance(30_000);
+    // Said again after a lost answer: it is not told for longer.
+    await report(url, { step: 'joined', state: 'done' });
+    await s.clock.advance(29_999);
+    expect(told()).toEqual(['kubeadm-init done', 'joined done']);
+    await s.clock.advance(1);
+    expect(told()).toEqual([]);
+  });
+
   it('that fails a step leaves the step in its status, and the lines of its log in an event, without what looks like a secret', async () => {
     await ask(s, url, machine);
     const log = `[preflight] Running\n[ERROR Port-6443]: in use\ntoken abcdef.0123456789abcdef\n${'x'.repeat(50)}`;

@@ -137,6 +137,6 @@ export async function createApp(o: {
   );
   clusterRoutes(app, o.deps);
   catalogueRoutes(app, o.deps);
-  lifeRoutes(app, o.deps, o.bootstrap);
+  lifeRoutes(app, o.deps, o.bootstrap, o.log);
   return app;
 }

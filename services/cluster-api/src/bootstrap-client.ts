@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
+import { z } from 'zod';
 import { ProblemError } from './problem.ts';
 
 /** A kubeconfig for a person. */
@@ -7,6 +8,16 @@ export interface PersonKubeconfig {
   kubeconfig: string;
   /** RFC 3339. */
   expiresAt: string;
+}
+
+/** A step on the way of a machine into its cluster. */
+export interface MachineStep {
+  name: string;
+  state: 'running' | 'done' | 'failed';
+  /** RFC 3339, by the machine's own clock. */
+  startedAt: string;
+  /** How long it took; absent while it runs. */
+  seconds?: number | undefined;
 }
 
 /** The bootstrap-worker's internal API, as far as cluster-api may ask it. */
@@ -20,8 +31,28 @@ export interface BootstrapClient {
     name: string,
     who: { user: string; groups: string[]; seconds: number },
   ): Promise<PersonKubeconfig>;
+  /**
+   * What the machines of a cluster do right now, and did in the last minute.
+   *
+   * @throws where it is not told within two seconds
+   */
+  steps(namespace: string, name: string): Promise<{ machine: string; steps: MachineStep[] }[]>;
   close(): Promise<void>;
 }
+
+/** The live view is worth no more waiting than this, in milliseconds. */
+const STEPS_TIMEOUT_MS = 2000;
+
+/** Steps as they are told. A state that this version does not know leaves out that step. */
+const Told = z.object({
+  machines: z.array(z.object({ machine: z.string(), steps: z.array(z.unknown()) })),
+});
+const ToldStep = z.object({
+  name: z.string(),
+  state: z.enum(['running', 'done', 'failed']),
+  startedAt: z.iso.datetime({ offset: true }),
+  seconds: z.number().min(0).optional(),
+});
 
 /** Speaks mutual TLS with the bootstrap-worker. */
 export function createBootstrapClient(o: {
@@ -40,10 +71,11 @@ export function createBootstrapClient(o: {
     headersTimeout: 10_000,
     bodyTimeout: 10_000,
   });
+  const pathOf = (namespace: string, name: string, what: string) =>
+    `/internal/v1/clusters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/${what}`;
   return {
     async kubeconfig(namespace, name, who) {
-      const path = `/internal/v1/clusters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/kubeconfig`;
-      const answer = await request(new URL(path, o.url), {
+      const answer = await request(new URL(pathOf(namespace, name, 'kubeconfig'), o.url), {
         method: 'POST',
         dispatcher: agent,
         headers: { 'content-type': 'application/json' },
@@ -79,6 +111,19 @@ export function createBootstrapClient(o: {
         [],
         5,
       );
+    },
+    async steps(namespace, name) {
+      const answer = await request(new URL(pathOf(namespace, name, 'steps'), o.url), {
+        dispatcher: agent,
+        signal: AbortSignal.timeout(STEPS_TIMEOUT_MS),
+      });
+      const text = await answer.body.text();
+      if (answer.statusCode !== 200)
+        throw new Error(`bootstrap-worker answered ${answer.statusCode} when asked for steps of ${namespace}/${name}`);
+      return Told.parse(JSON.parse(text)).machines.map((m) => ({
+        machine: m.machine,
+        steps: m.steps.flatMap((s) => ToldStep.safeParse(s).data ?? []),
+      }));
     },
     close: () => agent.close(),
   };

@@ -17,6 +17,8 @@ const reserved = (key: string): boolean => {
   return key.includes('/') && (prefix === GROUP || prefix.endsWith(`.${GROUP}`));
 };
 
+const FORBIDDEN = { reason: 'Forbidden', message: `${GROUP}/ is for Shoto's own: choose another prefix` } as const;
+
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 function ofMap(field: string, map: unknown, nullable: boolean): FieldProblem[] {
@@ -25,8 +27,7 @@ function ofMap(field: string, map: unknown, nullable: boolean): FieldProblem[] {
     return [{ field, reason: 'Invalid', message: `${JSON.stringify(map)}: give an object of strings` }];
   return Object.entries(map).flatMap(([key, value]): FieldProblem[] => {
     const at = `${field}.${key}`;
-    if (reserved(key))
-      return [{ field: at, reason: 'Forbidden', message: `${GROUP}/ is for Shoto's own: choose another prefix` }];
+    if (reserved(key)) return [{ field: at, ...FORBIDDEN }];
     if (typeof value === 'string' || (nullable && value === null)) return [];
     return [{ field: at, reason: 'Invalid', message: `${JSON.stringify(value)}: give a string` }];
   });
@@ -60,6 +61,18 @@ export function checkMetadata(metadata: unknown, namespace: string): void {
     });
   problems.push(...ofMap('metadata.labels', m.labels, false), ...ofMap('metadata.annotations', m.annotations, false));
   if (problems.length > 0) throw new InvalidObjectError('Cluster', String(m.name ?? ''), problems);
+}
+
+type Marks = Record<'labels' | 'annotations', Record<string, string>>;
+
+/** Labels and annotations of Shoto's own that somebody sets, changes or removes. */
+export function reservedProblems(now: Partial<Marks>, before: Partial<Marks> = {}): FieldProblem[] {
+  return (['labels', 'annotations'] as const).flatMap((map) => {
+    const [is, was] = [now[map] ?? {}, before[map] ?? {}];
+    return [...new Set([...Object.keys(is), ...Object.keys(was)])]
+      .filter((key) => reserved(key) && is[key] !== was[key])
+      .map((key) => ({ field: `metadata.${map}.${key}`, ...FORBIDDEN }));
+  });
 }
 
 /**

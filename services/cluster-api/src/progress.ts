@@ -1,4 +1,6 @@
 import { type Cluster, type Condition, findCondition, isTrue, type Machine } from '@shoto/api';
+import type { StepsByMachine } from './live-steps.ts';
+import { type MachineProgress, machineProgress, troubleOf } from './machine-progress.ts';
 
 /** One step on the way of a Cluster, as a person follows it. */
 export interface Step {
@@ -19,6 +21,8 @@ export interface Progress {
   /** The line to read when only one is read. */
   message: string;
   steps: Step[];
+  /** One for each machine, by name. */
+  machines: MachineProgress[];
 }
 
 const ofCondition = (name: Step['name'], c: Condition | undefined, otherwise: string): Step => ({
@@ -34,9 +38,16 @@ const ofCondition = (name: Step['name'], c: Condition | undefined, otherwise: st
   ...(c ? { since: c.lastTransitionTime } : {}),
 });
 
-/** The steps of a Cluster, derived from what each service says of it. Pure. */
-export function progressOf(cluster: Cluster, machines: Machine[]): Progress {
+/**
+ * The steps of a Cluster and of its machines, derived from what each service says of them. Pure.
+ *
+ * @param live - steps of machines that are not stored; none where nobody told
+ */
+export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByMachine = new Map()): Progress {
   const s = cluster.status;
+  const ofMachines = machines
+    .map((m) => machineProgress(m, live.get(m.metadata.name) ?? []))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   const ready = findCondition(s?.conditions, 'Ready');
   const deleting = cluster.metadata.deletionTimestamp !== undefined;
   if (deleting) {
@@ -51,6 +62,7 @@ export function progressOf(cluster: Cluster, machines: Machine[]): Progress {
       deleting,
       message,
       steps: [{ name: 'deletion', state: 'running', message, since: cluster.metadata.deletionTimestamp! }],
+      machines: ofMachines,
     };
   }
   const wanted = cluster.spec.controlPlane.count + cluster.spec.nodePools.reduce((n, p) => n + p.count, 0);
@@ -58,9 +70,7 @@ export function progressOf(cluster: Cluster, machines: Machine[]): Progress {
   const healthy = machines.filter((m) => m.status?.health?.ready).length;
   const joined = machines.filter((m) => isTrue(m.status?.bootstrap?.conditions, 'Joined')).length;
   const failed = machines.flatMap((m) => {
-    const c = [...(m.status?.server?.conditions ?? []), ...(m.status?.bootstrap?.conditions ?? [])].find(
-      (x) => x.status === 'False',
-    );
+    const c = troubleOf(m);
     return c ? [`${m.metadata.name}: ${c.message}`] : [];
   });
   const steps: Step[] = [
@@ -98,5 +108,6 @@ export function progressOf(cluster: Cluster, machines: Machine[]): Progress {
     deleting,
     message: ready?.message ?? 'accepted: waiting for the provisioner',
     steps,
+    machines: ofMachines,
   };
 }

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:https';
 import { type ClusterSpec, InvalidObjectError, type Subject } from '@shoto/api';
 import type { Logger } from '@shoto/service';
 import { type ClusterDeps, checkCluster } from './clusters.ts';
+import { reservedProblems } from './metadata.ts';
 import { namespaceProblem } from './references.ts';
 
 interface Review {
@@ -12,10 +13,22 @@ interface Review {
     operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
     subResource?: string;
     namespace?: string;
-    object?: { metadata: { name: string; deletionTimestamp?: string }; spec: unknown };
-    oldObject?: Subject<ClusterSpec>;
+    /** Who asked the API server. */
+    userInfo?: { username?: string };
+    object?: { metadata: Metadata; spec: unknown };
+    oldObject?: Subject<ClusterSpec> & { metadata: Metadata };
   };
 }
+
+interface Metadata {
+  name: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+/** Services of Shoto are users of that name on the management cluster. */
+const isService = (username: string | undefined): boolean => username?.startsWith('shoto:') ?? false;
 
 /** Longest review that is read, in bytes; an API server sends old and new object. */
 const LIMIT = 4 * 1024 * 1024;
@@ -38,8 +51,11 @@ export function reviewCluster(d: Pick<ClusterDeps, 'store' | 'now'>, review: Rev
   )
     return answer(true);
   try {
-    const place = namespaceProblem(request.namespace);
-    if (place.length > 0) throw new InvalidObjectError('Cluster', object.metadata.name, place);
+    const problems = [
+      ...namespaceProblem(request.namespace),
+      ...(isService(request.userInfo?.username) ? [] : reservedProblems(object.metadata, oldObject?.metadata)),
+    ];
+    if (problems.length > 0) throw new InvalidObjectError('Cluster', object.metadata.name, problems);
     checkCluster(d, { metadata: object.metadata, spec: object.spec }, oldObject);
     return answer(true);
   } catch (e) {

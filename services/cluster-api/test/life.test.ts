@@ -10,6 +10,8 @@ import { aBody, CLUSTERS, startWorld, type World } from './world.ts';
 
 /** What the bootstrap-worker of these tests answers with next. */
 let answer: { status: number; body: object };
+/** The steps that it tells of each cluster, where it tells any; else it answers with 503. */
+const steps = new Map<string, unknown>();
 /** What it was asked: caller's certificate, path, body. */
 let asked: { caller: string; path: string; body: unknown }[] = [];
 let w: World;
@@ -33,6 +35,8 @@ beforeAll(async () => {
         text += c.toString();
       });
       req.on('end', () => {
+        const cluster = /\/clusters\/tenant-blue\/([^/]+)\/steps$/.exec(req.url ?? '')?.[1];
+        if (cluster) return void res.writeHead(steps.has(cluster) ? 200 : 503).end(JSON.stringify(steps.get(cluster)));
         const caller = (req.socket as TLSSocket).getPeerCertificate().subject.CN as string;
         asked.push({ caller, path: req.url ?? '', body: JSON.parse(text) });
         res.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
@@ -99,7 +103,12 @@ async function follow(name: string) {
     async next(): Promise<
       | {
           event: string;
-          data: { steps: { name: string; state: string; message: string }[]; ready: boolean; deleting: boolean };
+          data: {
+            steps: { name: string; state: string; message: string }[];
+            machines: { name: string; server: string; state: string; message: string; steps: object[] }[];
+            ready: boolean;
+            deleting: boolean;
+          };
         }
       | 'end'
     > {
@@ -190,6 +199,41 @@ describe('progress', () => {
     expect(ofShoto('clusters').get({ namespace: 'tenant-blue', name: 'again' })?.metadata.uid).not.toBe(
       old.metadata.uid,
     );
+  });
+
+  it('tells the steps of machines as they happen, in the stream and in JSON, and does without where nobody tells', async () => {
+    const made = await make('live');
+    const m = aMachine('live', made.metadata.uid);
+    const name = m.metadata.name;
+    const stored = { name: 'download', state: 'done', startedAt: '2026-01-01T00:00:00Z', seconds: 14.5 };
+    ofShoto('machines').patchStatus({ namespace: 'tenant-blue', name }, {
+      server: { state: 'Active' },
+      bootstrap: { ticketTakenAt: '2026-01-01T00:00:00Z', steps: [stored] },
+    } as never);
+    const read = async () => (await w.call('GET', `${CLUSTERS}/live/progress`)).body.machines as object[];
+    await until(async () => JSON.stringify(await read()).includes('installs Kubernetes'));
+    const machine = {
+      name,
+      pool: 'default',
+      server: 'Active',
+      state: 'running',
+      message: 'installs Kubernetes',
+      steps: [stored],
+    };
+    expect(await read()).toEqual([machine]);
+
+    const stream = await follow('live');
+    expect(await stream.next()).toMatchObject({ data: { machines: [machine] } });
+    const running = { name: 'init', state: 'running', startedAt: '2026-01-01T00:00:15Z' };
+    // A state that this version does not know leaves out that step.
+    const unknown = { name: 'later', state: 'resting', startedAt: '2026-01-01T00:00:16Z' };
+    steps.set('live', { machines: [{ machine: name, steps: [running, unknown] }] });
+    expect(await stream.next()).toMatchObject({ data: { machines: [{ name, steps: [stored, running] }] } });
+    expect(await read()).toEqual([{ ...machine, steps: [stored, running] }]);
+    const done = { ...running, state: 'done', seconds: 3.5 };
+    steps.set('live', { machines: [{ machine: name, steps: [done] }] });
+    expect(await stream.next()).toMatchObject({ data: { machines: [{ name, steps: [stored, done] }] } });
+    stream.close();
   });
 
   it('of one that is not there is a 404, not a stream', async () => {

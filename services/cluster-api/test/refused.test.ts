@@ -90,6 +90,33 @@ describe('the webhook', () => {
     expect([allowed, status?.code]).toEqual([false, 422]);
     expect(status?.message).toContain('tenant-<tenant>');
   });
+
+  const own = {
+    ...aBody(),
+    metadata: {
+      name: 'web',
+      labels: { 'shoto.dev/cluster': 'x', team: 'a' },
+      annotations: { 'a.shoto.dev/x': 'y', 'shoto.development/x': 'z' },
+    },
+  };
+  it('refuses labels and annotations of ours, as REST does, but for our own services', async () => {
+    expect(admitted(own).fields).toEqual(['metadata.labels.shoto.dev/cluster', 'metadata.annotations.a.shoto.dev/x']);
+    expect(fields((await make(own)).body)).toEqual(admitted(own).fields);
+    expect(admitted(own, undefined, { userInfo: { username: 'ann' } }).status?.message).toContain(
+      "metadata.labels.shoto.dev/cluster: shoto.dev/ is for Shoto's own: choose another prefix",
+    );
+    expect(admitted(own, undefined, { userInfo: { username: 'shoto:cluster-api' } }).allowed).toBe(true);
+  });
+  it.each<[string, object, string[] | undefined]>([
+    ['left as they are', { 'shoto.dev/cluster': 'x' }, undefined],
+    ['changed', { 'shoto.dev/cluster': 'y' }, ['metadata.labels.shoto.dev/cluster']],
+    ['removed', {}, ['metadata.labels.shoto.dev/cluster']],
+  ])('judges only a change of them where a spec is changed: %s', async (_what, labels, refused) => {
+    const { spec } = (await make(aBody())).body;
+    const before = { ...aBody(), metadata: { name: 'web', labels: { 'shoto.dev/cluster': 'x' } }, spec };
+    const after = { ...before, metadata: { name: 'web', labels }, spec: { ...spec, nodePools: [] } };
+    expect(admitted(after, before).fields).toEqual(refused);
+  });
 });
 
 describe('what nobody offers is refused with what is offered', () => {

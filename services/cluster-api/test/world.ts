@@ -121,6 +121,7 @@ export async function publish(w: World, plural: string, k: string, name: string,
 /** A fake of the bootstrap-worker; tests that ask for kubeconfigs bring their own. */
 const noBootstrap: BootstrapClient = {
   kubeconfig: () => Promise.reject(new Error('nobody should ask for a kubeconfig here')),
+  steps: async () => [],
   close: async () => {},
 };
 

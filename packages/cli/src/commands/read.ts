@@ -3,9 +3,11 @@ import type { Command } from 'commander';
 import { Api, type GlobalOptions, settingsOf } from '../client.ts';
 import { type Context, sessionOf } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { describeCluster, type EventLine, eventTable } from '../output/describe.ts';
+import { describeCluster } from '../output/describe.ts';
+import { type EventLine, eventTable } from '../output/events.ts';
 import { clusters, machines, regions, releases, type Shown, templates, tenants } from '../output/kinds.ts';
 import { formatOf, show } from '../output/print.ts';
+import type { Progress } from '../progress.ts';
 
 type AnyShown = Shown<{ metadata: { name: string } }>;
 
@@ -78,7 +80,7 @@ Examples:
 
   program
     .command('describe')
-    .description('everything about a cluster: conditions, machines, trouble, events')
+    .description('everything about a cluster: conditions, machines, their steps, trouble, events')
     .argument('<kind>', 'cluster')
     .argument('<name>', 'its name')
     .addHelpText('after', '\nExample:\n  shoto describe cluster web')
@@ -86,12 +88,17 @@ Examples:
       if (!clusters.names.includes(kind))
         throw new CliError(EXIT.usage, `describe knows clusters, not ${JSON.stringify(kind)}`);
       const s = sessionOf(c, command);
-      const [cluster, own, events] = await Promise.all([
+      const [cluster, own, events, progress] = await Promise.all([
         s.api.call<Cluster>('GET', s.clusters(name)),
         s.api.all<Machine>(`${s.clusters(name)}/machines`),
         s.api.call<{ items: EventLine[] }>('GET', `${s.clusters(name)}/events`),
+        // The page is worth printing without what happens this second.
+        s.api.call<Progress>('GET', `${s.clusters(name)}/progress`).catch((e: unknown) => {
+          if (e instanceof CliError) return undefined;
+          throw e;
+        }),
       ]);
-      c.out.write(`${describeCluster(cluster, own, events.items, c.now())}\n`);
+      c.out.write(`${describeCluster(cluster, own, events.items, progress?.machines, c.now())}\n`);
     });
 
   program

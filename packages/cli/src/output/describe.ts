@@ -1,25 +1,34 @@
 import type { Cluster, Condition, Machine } from '@shoto/api';
+import { type EventLine, eventTable } from './events.ts';
 import { machines as machineColumns } from './kinds.ts';
+import { type MachineProgress, stepRows } from './machines.ts';
 import { show } from './print.ts';
 import { age, table } from './table.ts';
-
-/** An event as cluster-api tells it. */
-export interface EventLine {
-  time: string;
-  type: string;
-  reason: string;
-  object: string;
-  message: string;
-  count: number;
-}
 
 const conditionRows = (owner: string, list: Condition[] | undefined, now: number): string[][] =>
   (list ?? []).map((c) => [owner, c.type, c.status, c.reason, age(c.lastTransitionTime, now), c.message]);
 
+const storedSteps = (m: Machine): MachineProgress['steps'] =>
+  (m.status?.bootstrap?.steps ?? []).map(({ seconds, ...s }) => ({
+    ...s,
+    ...(seconds === undefined ? {} : { seconds }),
+  }));
+
 const indent = (text: string): string => text.replace(/^/gm, '  ');
 
-/** Everything that a person wants to know of a cluster, on a page. */
-export function describeCluster(c: Cluster, machines: Machine[], events: EventLine[], now: number): string {
+/**
+ * Everything that a person wants to know of a cluster, on a page.
+ *
+ * @param progress - of its machines, with the steps that run now; where it is not known, only stored steps are shown
+ * @param now - milliseconds since the epoch
+ */
+export function describeCluster(
+  c: Cluster,
+  machines: Machine[],
+  events: EventLine[],
+  progress: MachineProgress[] | undefined,
+  now: number,
+): string {
   const s = c.status;
   const network = c.spec.network;
   const lines = [
@@ -52,16 +61,13 @@ export function describeCluster(c: Cluster, machines: Machine[], events: EventLi
       ...(m.status?.bootstrap?.conditions ?? []),
       ...(m.status?.health?.conditions ?? []),
     ]
-      .filter((x) => x.status === 'False')
+      .filter((x) => x.status === 'False' && x.reason !== 'Installing')
       .map((x) => `${m.metadata.name}: ${x.reason}: ${x.message}`),
   );
-  const steps = machines.flatMap((m) =>
-    (m.status?.bootstrap?.steps ?? []).map((x) => [
-      m.metadata.name,
-      x.name,
-      x.state,
-      x.seconds === undefined ? '-' : `${x.seconds.toFixed(1)} s`,
-    ]),
+  const steps = stepRows(
+    progress ?? machines.map((m) => ({ name: m.metadata.name, steps: storedSteps(m) })),
+    events,
+    now,
   );
   const part = (title: string, text: string): string[] => ['', `${title}:`, indent(text)];
   return [
@@ -72,21 +78,8 @@ export function describeCluster(c: Cluster, machines: Machine[], events: EventLi
     ...(machines.length > 0 ? part('Machines', show(machines, machineColumns, 'wide', now)) : []),
     ...(trouble.length > 0 ? part('Trouble', trouble.join('\n')) : []),
     ...(steps.length > 0
-      ? part('Steps that failed or took more than 10 s', table(['MACHINE', 'STEP', 'STATE', 'TOOK'], steps))
+      ? part('Steps', table(['MACHINE', 'STEP', 'STATE', 'BEGAN', 'TOOK', 'LAST LINE OF ITS LOG'], steps))
       : []),
     ...part('Events', events.length === 0 ? 'none' : eventTable(events.slice(-20), now)),
   ].join('\n');
 }
-
-/** Events, oldest first. */
-export const eventTable = (events: EventLine[], now: number): string =>
-  table(
-    ['AGE', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'],
-    events.map((e) => [
-      age(e.time, now),
-      e.type,
-      e.reason,
-      e.object,
-      e.count > 1 ? `${e.message} (x${e.count})` : e.message,
-    ]),
-  );

@@ -21,6 +21,8 @@ import type { Wakeups } from './wakeups.ts';
 /** How long a request may wait for something to change before the machine is told to ask again. */
 const LONG_POLL_MS = 20_000;
 const TRIES = 6;
+/** How long the steps of a machine are told after it has joined: who looks every second must see the last ones. */
+const TOLD_AFTER_JOINED_MS = 60_000;
 
 /** What the check-in needs of the rest. */
 export interface CheckInDeps {
@@ -52,6 +54,8 @@ export class CheckIns {
   readonly #d: CheckInDeps;
   /** Steps of machines that install now; in memory, since only the long and the failed ones are worth a write. */
   readonly #steps = new Map<string, Map<string, NonNullable<Bootstrap['steps']>[number]>>();
+  /** Until when the steps of a joined machine are kept, by its UID; milliseconds since 1970, soonest first. */
+  readonly #until = new Map<string, number>();
 
   constructor(d: CheckInDeps) {
     this.#d = d;
@@ -103,13 +107,19 @@ export class CheckIns {
     } else if (report.step === 'joined' && report.state === 'done') {
       const slow = [...steps.values()].filter((s) => s.name !== 'joined' && isStored(s));
       await changeBootstrap(this.#status, machine, (b) => joined(b, slow, this.#d.clock.now()));
-      this.#steps.delete(uid);
       this.#removeToken(machine);
+      // Said again after a lost answer, it changes nothing.
+      if (!this.#until.has(uid)) this.#until.set(uid, this.#d.clock.now() + TOLD_AFTER_JOINED_MS);
+      this.#forgetOld();
     }
   }
 
-  /** What machines do right now, as this replica was told: the live view, since only long and failed steps are stored. */
+  /**
+   * What machines do right now and did until a minute after they joined, as this replica was told: the live view, since
+   * only long and failed steps are stored.
+   */
   stepsOf(machines: readonly Machine[]): { machine: string; steps: NonNullable<Bootstrap['steps']> }[] {
+    this.#forgetOld();
     return machines.flatMap((m) => {
       const steps = this.#steps.get(uidOf(m));
       return steps ? [{ machine: m.metadata.name, steps: [...steps.values()] }] : [];
@@ -119,6 +129,15 @@ export class CheckIns {
   /** Forgets a Machine that is gone. */
   forget(machineUid: string): void {
     this.#steps.delete(machineUid);
+    this.#until.delete(machineUid);
+  }
+
+  #forgetOld(): void {
+    const now = this.#d.clock.now();
+    for (const [uid, until] of this.#until) {
+      if (until > now) return;
+      this.forget(uid);
+    }
   }
 
   get #status(): { kube: Kube; machines: World['machines'] } {

@@ -1,20 +1,22 @@
 import { tenantNamespace } from '@shoto/api';
 import { EVENTS } from '@shoto/kube';
+import { type Logger, systemClock } from '@shoto/service';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import type { BootstrapClient } from '../bootstrap-client.ts';
 import { type ClusterDeps, getCluster } from '../clusters.ts';
 import { eventsOf, type StoredEvent } from '../events.ts';
+import { LiveSteps } from '../live-steps.ts';
 import { ProblemError } from '../problem.ts';
-import { type Progress, progressOf } from '../progress.ts';
+import { progressOf } from '../progress.ts';
 import { tenantOf } from '../tenants.ts';
+import { streamProgress } from './progress-stream.ts';
 import { ClusterParams, EventList, KubeconfigAnswer, KubeconfigRequest, Problem, ProgressObject } from './schemas.ts';
 import type { InputTypes } from './types.ts';
 
-const HEARTBEAT_MS = 15_000;
-
 /** What goes on in a cluster: progress, events, and the way in. */
-export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: BootstrapClient): void {
+export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: BootstrapClient, log: Logger): void {
+  const live = new LiveSteps({ bootstrap, store: d.store, clock: systemClock, log });
   const app = server.withTypeProvider<InputTypes>();
   const tags = ['clusters'];
   app.get(
@@ -24,7 +26,7 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
         tags,
         summary: 'Follow a cluster',
         description:
-          'JSON, or with Accept: text/event-stream a stream of `progress` events, one a change, that ends with `gone` when the cluster is gone.',
+          'JSON, or with Accept: text/event-stream a stream of `progress` events, one a change, that ends with `gone` when the cluster is gone. Machines that install tell their steps live.',
         params: ClusterParams,
         response: { 200: ProgressObject, default: Problem },
       },
@@ -32,45 +34,13 @@ export function lifeRoutes(server: FastifyInstance, d: ClusterDeps, bootstrap: B
     async (req, reply) => {
       await tenantOf(d, req.user, req.params.tenant);
       const { tenant, cluster: name } = req.params;
-      const namespace = tenantNamespace(tenant);
-      const live = await getCluster(d, tenant, name);
-      if (!req.headers.accept?.includes('text/event-stream')) return progressOf(live, d.store.machinesOf(live));
-      // The memory may not hold the cluster yet that a moment ago was made: only one that was seen there can be gone.
-      let seen = false;
-      const current = (): Progress | undefined => {
-        const cluster = d.store.cluster(namespace, name);
-        // Another cluster of that name is not the one that is followed.
-        if (cluster?.metadata.uid !== live.metadata.uid) return undefined;
-        seen = true;
-        return progressOf(cluster!, d.store.machinesOf(cluster!));
-      };
+      const cluster = await getCluster(d, tenant, name);
+      if (!req.headers.accept?.includes('text/event-stream')) {
+        const steps = await live.read({ namespace: tenantNamespace(tenant), name });
+        return progressOf(cluster, d.store.machinesOf(cluster), steps);
+      }
       reply.hijack();
-      const stream = reply.raw;
-      stream.writeHead(200, {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      });
-      let last = JSON.stringify(progressOf(live, d.store.machinesOf(live)));
-      const send = (): void => {
-        const now = current();
-        if (!now && !seen) return;
-        const data = JSON.stringify(now ?? { cluster: name });
-        if (data === last) return;
-        last = data;
-        stream.write(`event: ${now ? 'progress' : 'gone'}\ndata: ${data}\n\n`);
-        if (!now) finish();
-      };
-      const off = d.store.onClusterChange(namespace, name, send);
-      const heartbeat = setInterval(() => stream.write(': still here\n\n'), HEARTBEAT_MS);
-      const finish = (): void => {
-        clearInterval(heartbeat);
-        off();
-        stream.end();
-      };
-      req.raw.on('close', finish);
-      stream.write(`event: progress\ndata: ${last}\n\n`);
-      send();
+      req.raw.on('close', streamProgress({ store: d.store, live, clock: systemClock }, cluster, reply.raw));
       return reply;
     },
   );

@@ -125,6 +125,29 @@ export const ProgressObject = z.object({
       since: z.string().optional(),
     }),
   ),
+  machines: z
+    .array(
+      z.object({
+        name: z.string(),
+        pool: z.string(),
+        server: z.string().describe('What the cloud says of it; Pending before it has one, Deleting when it goes.'),
+        state: z.enum(['waiting', 'running', 'done', 'failed']),
+        message: z.string().describe('What it does or waits for.'),
+        steps: z
+          .array(
+            z.object({
+              name: z.string(),
+              state: z.enum(['running', 'done', 'failed']),
+              startedAt: z.string().describe("RFC 3339, by the machine's clock."),
+              seconds: z.number().min(0).optional().describe('How long it took; absent while it runs.'),
+            }),
+          )
+          .describe(
+            'In order of time: what runs now and ran in the last minute; of older ones those that failed or took over 10 s.',
+          ),
+      }),
+    )
+    .describe('Each machine of the cluster, by name.'),
 });
 export const EventList = z.object({
   items: z.array(
