@@ -138,7 +138,8 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
   });
   service.on('GET', '/v2.1/servers/{id}/os-instance-actions', 'nova.instance_action.list', (call, auth) => {
     const s = find(call, auth);
-    return { status: 200, json: { instanceActions: s.actions.map((a) => view(s, a, microversion(call))) } };
+    const minor = microversion(call);
+    return { status: 200, json: { instanceActions: pageOfActions(s, call, minor).map((a) => view(s, a, minor)) } };
   });
   service.on('GET', '/v2.1/servers/{id}/os-instance-actions/{request}', 'nova.instance_action.show', (call, auth) => {
     const s = find(call, auth);
@@ -156,6 +157,31 @@ export function serveServerDetails(service: OpenStackService, cloud: Cloud): voi
     };
     return { status: 200, json: { instanceAction: { ...view(s, a, microversion(call)), events: [event] } } };
   });
+}
+
+/** The actions that a list asks for; times and pages came with 2.58, changes-before with 2.66. */
+function pageOfActions(s: Server, call: Call, minor: number): ServerAction[] {
+  if (minor < 58) return s.actions;
+  const q = call.query;
+  const time = (name: string, missing: number): number => {
+    const text = q.get(name);
+    const at = text === null ? missing : Date.parse(text);
+    if (Number.isNaN(at)) throw new ApiError(400, `Invalid filter field: ${name}.`);
+    return at;
+  };
+  const since = time('changes-since', Number.NEGATIVE_INFINITY);
+  const before = minor >= 66 ? time('changes-before', Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  let found = s.actions.filter((a) => {
+    const updated = a.finishedAt ?? a.startedAt;
+    return updated >= since && updated <= before;
+  });
+  const marker = q.get('marker');
+  if (marker !== null) {
+    const at = found.findIndex((a) => a.requestId === marker);
+    if (at < 0) throw new ApiError(400, `marker [${marker}] not found`);
+    found = found.slice(at + 1);
+  }
+  return found.slice(0, Number(q.get('limit') ?? 1000));
 }
 
 function serveMetadata(service: OpenStackService, cloud: Cloud): void {
