@@ -15,7 +15,7 @@ import {
 } from '@shoto/api';
 import { CONFIGMAPS, type HasMeta, type KubeClient, KubeError } from '@shoto/kube';
 import { type Outcome, ReconcileError, TerminalError, WaitingError } from '@shoto/reconciler';
-import { type Rendered, render } from './render.ts';
+import { type Facts, type Rendered, render } from './render.ts';
 import { chooseBundle } from './select.ts';
 import { applyAll, healthProblem, type KindFinder } from './workload.ts';
 
@@ -43,7 +43,7 @@ export interface Deps {
   forget: (clusterUid: string) => Promise<void>;
   finder: KindFinder;
   /** What this process applied and when, by cluster UID and addon: spares applying again while health is waited for. */
-  applied: Map<string, { digest: string; at: number }>;
+  applied: Map<string, { input: string; digest: string; at: number }>;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -92,14 +92,19 @@ async function one(
         'NoBundleFits',
         `no published bundle of ${wanted.name}${wanted.version ? ` ${wanted.version}` : ''} fits Kubernetes ${version}: publish one, or choose another version`,
       );
-    const rendered = await renderFor(d, cluster, bundle);
-    const addon = await ensureAddon(d, cluster, wanted);
+    const facts = factsOf(d, cluster);
+    const input = JSON.stringify([bundle.spec.manifests.digest, facts]);
     const memory = `${cluster.metadata.uid}/${wanted.name}`;
-    const settled = addon.status?.manager?.digest === rendered.digest && healthyIn(addon.status.manager.conditions);
-    if (settled) return { name: wanted.name, version: bundle.spec.version, healthy: true };
-    if (d.applied.get(memory)?.digest !== rendered.digest) {
+    let applied = d.applied.get(memory);
+    // While health is waited for, manifests are neither read nor rendered again.
+    const rendered = applied?.input === input ? undefined : await renderFor(d, bundle, facts);
+    const addon = await ensureAddon(d, cluster, wanted);
+    if (rendered) {
+      const settled = addon.status?.manager?.digest === rendered.digest && healthyIn(addon.status.manager.conditions);
+      if (settled) return { name: wanted.name, version: bundle.spec.version, healthy: true };
       await applyAll(workload, d.finder, version, rendered.objects);
-      d.applied.set(memory, { digest: rendered.digest, at: d.now() });
+      applied = { input, digest: rendered.digest, at: d.now() };
+      d.applied.set(memory, applied);
     }
     const problem = await healthProblem(workload, bundle);
     if (problem)
@@ -109,7 +114,7 @@ async function one(
         healthy: false,
         problem: { reason: 'RollingOut', message: problem, terminal: false },
       };
-    await writeAddon(d, addon, bundle, rendered);
+    await writeAddon(d, addon, bundle, applied!.digest);
     d.applied.delete(memory);
     return { name: wanted.name, version: bundle.spec.version, healthy: true };
   } catch (e) {
@@ -127,7 +132,21 @@ const isRollingOut = (s: Standing): boolean => s.problem?.reason === 'RollingOut
 const healthyIn = (conditions: Condition[] | undefined): boolean =>
   conditions?.some((c) => c.type === 'Healthy' && c.status === 'True') ?? false;
 
-async function renderFor(d: Deps, cluster: Cluster, bundle: AddonBundle): Promise<Rendered> {
+/** What of a cluster stands in its manifests. @throws {WaitingError} while its endpoint is not known */
+function factsOf(d: Deps, cluster: Cluster): Facts {
+  const endpoint = cluster.status?.infrastructure?.endpoint?.internal;
+  if (!endpoint) throw new WaitingError('EndpointMissing', 'the API endpoint is not known yet', 1000);
+  const colon = endpoint.lastIndexOf(':');
+  return {
+    podCIDR: cluster.spec.network.podCIDR,
+    serviceCIDR: cluster.spec.network.serviceCIDR,
+    apiHost: endpoint.slice(0, colon),
+    apiPort: endpoint.slice(colon + 1),
+    imageRepository: d.release(cluster.spec.release)!.spec.imageRepository,
+  };
+}
+
+async function renderFor(d: Deps, bundle: AddonBundle, facts: Facts): Promise<Rendered> {
   const { configMapRef, digest } = bundle.spec.manifests;
   const map = await d.client.get<HasMeta & { data?: Record<string, string> }>(CONFIGMAPS, configMapRef);
   const text = map?.data?.[configMapRef.key];
@@ -136,16 +155,7 @@ async function renderFor(d: Deps, cluster: Cluster, bundle: AddonBundle): Promis
       'ManifestsMissing',
       `bundle ${bundle.metadata.name}: ConfigMap ${configMapRef.namespace}/${configMapRef.name} has no key ${configMapRef.key}: publish it again`,
     );
-  const endpoint = cluster.status?.infrastructure?.endpoint?.internal;
-  if (!endpoint) throw new WaitingError('EndpointMissing', 'the API endpoint is not known yet', 1000);
-  const colon = endpoint.lastIndexOf(':');
-  return render(bundle.metadata.name, text, digest, {
-    podCIDR: cluster.spec.network.podCIDR,
-    serviceCIDR: cluster.spec.network.serviceCIDR,
-    apiHost: endpoint.slice(0, colon),
-    apiPort: endpoint.slice(colon + 1),
-    imageRepository: d.release(cluster.spec.release)!.spec.imageRepository,
-  });
+  return render(bundle.metadata.name, text, digest, facts);
 }
 
 /** The Addon object of a cluster's addon; made where it is not there. */
@@ -184,7 +194,7 @@ async function ensureAddon(
   }
 }
 
-async function writeAddon(d: Deps, addon: Addon, bundle: AddonBundle, rendered: Rendered): Promise<void> {
+async function writeAddon(d: Deps, addon: Addon, bundle: AddonBundle, digest: string): Promise<void> {
   const before = addon.status?.manager;
   let conditions = withCondition(
     before?.conditions,
@@ -199,7 +209,7 @@ async function writeAddon(d: Deps, addon: Addon, bundle: AddonBundle, rendered: 
   await d.client.patchStatusMap(ADDONS, addon, 'manager', {
     ...before,
     bundle: bundle.metadata.name,
-    digest: rendered.digest,
+    digest,
     conditions,
   });
 }
