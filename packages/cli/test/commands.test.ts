@@ -32,7 +32,7 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
   });
 
   it('prints names, one alone as itself, several as a list', async () => {
-    expect((await w.shoto(['get', 'sc', '-o', 'name'])).out).toBe('cluster/web\ncluster/api\n');
+    expect((await w.shoto(['get', 'scl', '-o', 'name'])).out).toBe('cluster/web\ncluster/api\n');
     expect(JSON.parse((await w.shoto(['get', 'cluster', 'web', '-o', 'json'])).out)).toEqual(aCluster());
     expect(parse((await w.shoto(['get', 'clusters', '-o', 'yaml'])).out)).toMatchObject({
       kind: 'List',

@@ -9,6 +9,8 @@ export interface Cloud {
   cloud: string;
   externalNetwork: string;
   apiEndpoint: 'LoadBalancer' | 'FloatingIP' | 'MachineAddress';
+  /** Network that all machines are put on; `MachineAddress` needs one. */
+  sharedNetwork?: string;
   /** Address on which bootstrap-worker listens for machines, as machines reach it. */
   checkInHost: string;
   flavors: { controlPlane: string; worker: string };
@@ -19,7 +21,7 @@ export interface Cloud {
     image: string;
     imageRepository?: string;
     overrides?: Record<string, string>;
-    artifacts?: { name: string; url: string; sha256: string; path: string }[];
+    artifacts?: { name: string; url: string; sha256: string; path: string; mode?: string }[];
   }[];
   nameservers?: string[];
   pollSeconds?: number;
@@ -76,6 +78,7 @@ export function catalogue(cloud: Cloud, checkInPort: number): Seed[] {
       openstack: { credentialsSecretRef: secret, cloud: cloud.cloud },
       externalNetwork: cloud.externalNetwork,
       apiEndpoint: { type: cloud.apiEndpoint },
+      ...(cloud.sharedNetwork ? { sharedNetwork: cloud.sharedNetwork } : {}),
       checkIn: { url: `https://${cloud.checkInHost}:${checkInPort}` },
       zones: cloud.zones,
       rateLimit: { requestsPerSecond: 200, burst: 400 },

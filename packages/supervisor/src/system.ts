@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { declareFirstStart } from '@shoto/reconciler';
 import { admissionWebhook, type Cloud, catalogue, simulatedCloud, simulatedClouds, TENANT } from './cloud.ts';
-import { type Daemon, readyLine, startDaemon, stopDaemons } from './daemon.ts';
+import { type Daemon, isAlive, readyLine, startDaemon, stopDaemons, tail } from './daemon.ts';
 import { makeInternalPki, makeManagementTokens, SERVICES, type ServiceName } from './identity.ts';
 import { freeLoopbackSlice, freePorts } from './ports.ts';
 import { startRedis } from './redis.ts';
@@ -27,7 +27,12 @@ export interface SystemOptions {
   env?: Record<string, string>;
   /** Told what is being started, in a few words. */
   say?: (what: string) => void;
+  /** Told of a process that ended though nobody asked it to. Default: said on standard error. */
+  onDeath?: (d: Daemon) => void;
 }
+
+/** How often the processes are looked at. */
+const WATCH_MS = 1000;
 
 /** A running system. */
 export interface System {
@@ -75,7 +80,11 @@ export async function startSystem(o: SystemOptions): Promise<System> {
   const checkInHost = o.cloud?.checkInHost ?? '127.0.0.1';
   const [checkInPort] = await freePorts(1, checkInHost);
   const daemons: Daemon[] = [];
-  const stop = () => stopSystem(daemons);
+  let watch: NodeJS.Timeout | undefined;
+  const stop = () => {
+    clearInterval(watch);
+    return stopSystem(daemons);
+  };
   try {
     const pki = await makeInternalPki(join(dir, 'pki'));
     say('redis');
@@ -167,6 +176,18 @@ export async function startSystem(o: SystemOptions): Promise<System> {
     };
     say('services');
     await Promise.all(SERVICES.map(start));
+    const onDeath =
+      o.onDeath ??
+      ((d) => console.error(`${d.name} has ended by itself; its log ${d.logFile} ends with:\n${tail(d.logFile)}`));
+    const told = new Set<number>();
+    watch = setInterval(() => {
+      for (const d of daemons) {
+        if (told.has(d.pid) || isAlive(d)) continue;
+        told.add(d.pid);
+        onDeath(d);
+      }
+    }, WATCH_MS);
+    watch.unref();
     await applySeeds(admin, [admissionWebhook(webhookPort!, pki.ca.certificate)]);
     return {
       dir,
@@ -180,8 +201,8 @@ export async function startSystem(o: SystemOptions): Promise<System> {
       daemons,
       opsUrls,
       kill: async (service) => {
-        const d = daemons.find((x) => x.name === service);
-        if (d) await stopDaemons([d], 0);
+        const at = daemons.findIndex((x) => x.name === service);
+        if (at >= 0) await stopDaemons(daemons.splice(at, 1), 0);
       },
       start,
       stop,

@@ -110,7 +110,7 @@ export const ClusterKind = defineKind({
   kind: 'Cluster',
   plural: 'clusters',
   singular: 'cluster',
-  shortNames: ['sc'],
+  shortNames: ['scl'],
   namespaced: true,
   description: 'A whole Kubernetes cluster: the one document that a team owns.',
   spec: ClusterSpec,

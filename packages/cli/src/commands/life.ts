@@ -4,7 +4,7 @@ import { CliError, EXIT } from '../errors.ts';
 import { follow, type Goal, ProgressView } from '../progress.ts';
 
 const cluster = (kind: string): void => {
-  if (!['cluster', 'clusters', 'sc'].includes(kind))
+  if (!['cluster', 'clusters', 'scl'].includes(kind))
     throw new CliError(EXIT.usage, `this works on clusters, not on ${JSON.stringify(kind)}`);
 };
 

@@ -22,7 +22,7 @@ const count = (c: Cluster): number => c.spec.controlPlane.count + c.spec.nodePoo
 const ready = (c: Cluster): number => (c.status?.infrastructure?.pools ?? []).reduce((n, p) => n + p.ready, 0);
 
 export const clusters: Shown<Cluster> = {
-  names: ['clusters', 'cluster', 'sc'],
+  names: ['clusters', 'cluster', 'scl'],
   columns: [
     { head: 'NAME', cell: (c) => c.metadata.name },
     {

@@ -37,7 +37,8 @@ const one = { 200: ClusterObject, default: Problem };
 export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
   const app = server.withTypeProvider<InputTypes>();
   const answer = (reply: FastifyReply, cluster: Cluster, status = 200) =>
-    reply.status(status).header('etag', etagOf(cluster)).send(slim(cluster));
+    // What was not stored (a dry run) has no revision to match.
+    (cluster.metadata.resourceVersion ? reply.header('etag', etagOf(cluster)) : reply).status(status).send(slim(cluster));
 
   app.get(
     '/v1/tenants/:tenant/clusters',
