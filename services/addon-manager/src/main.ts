@@ -107,7 +107,7 @@ await runService({
       engine.queue(`clusters/${region}`, {
         concurrency: config.SHOTO_CONCURRENCY,
         reconcile: (key: string, ctx: RunContext) =>
-          reconcile({ ...deps, cluster: (k) => clusters.read(k, ctx.wake?.resourceVersion) }, key),
+          reconcile({ ...deps, cluster: (k) => clusters.read(k, ctx.wake?.resourceVersion) }, key, ctx.signal),
         onError: (key, error, nextMs) =>
           log.warn(
             { cluster: key, reason: error.reason, err: error.message, nextMs },

@@ -58,7 +58,7 @@ interface Standing {
 }
 
 /** One pass over the addons of one Cluster. May be cut short, repeated or late, and ends the same. */
-export async function reconcile(d: Deps, key: string): Promise<Outcome> {
+export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Promise<Outcome> {
   const cluster = await d.cluster(key);
   if (!cluster) return undefined;
   if (cluster.metadata.deletionTimestamp) return leave(d, cluster);
@@ -66,7 +66,7 @@ export async function reconcile(d: Deps, key: string): Promise<Outcome> {
   const workload = await d.workload(cluster);
   if (!workload) return { requeueAfterMs: KUBECONFIG_MS };
   const standings: Standing[] = [];
-  for (const wanted of cluster.spec.addons) standings.push(await one(d, cluster, workload, wanted));
+  for (const wanted of cluster.spec.addons) standings.push(await one(d, cluster, workload, wanted, signal));
   const last = Math.max(...standings.map((s) => d.applied.get(`${cluster.metadata.uid}/${s.name}`)?.at ?? 0));
   const waited = d.now() - last;
   const rollsOut = standings.some((s) => !s.healthy) && standings.every((s) => s.healthy || isRollingOut(s));
@@ -82,8 +82,10 @@ async function one(
   cluster: Cluster,
   workload: KubeClient,
   wanted: { name: string; version?: string | undefined },
+  signal: AbortSignal | undefined,
 ): Promise<Standing> {
   try {
+    signal?.throwIfAborted();
     const version = d.release(cluster.spec.release)?.spec.version;
     if (!version) throw new WaitingError('ReleaseMissing', `release ${cluster.spec.release} is not there`, 10_000);
     const bundle = chooseBundle(d.bundles(), wanted, version);
@@ -102,7 +104,7 @@ async function one(
     if (rendered) {
       const settled = addon.status?.manager?.digest === rendered.digest && healthyIn(addon.status.manager.conditions);
       if (settled) return { name: wanted.name, version: bundle.spec.version, healthy: true };
-      await applyAll(workload, d.finder, version, rendered.objects);
+      await applyAll(workload, d.finder, version, rendered.objects, signal);
       applied = { input, digest: rendered.digest, at: d.now() };
       d.applied.set(memory, applied);
     }

@@ -60,17 +60,23 @@ export class KindFinder {
   }
 }
 
-/** Applies objects in their order, server-side, each as a whole. Safe to repeat. */
+/** Applies objects in their order, server-side, each as a whole. Safe to repeat, and to break off by the signal. */
 export async function applyAll(
   client: KubeClient,
   finder: KindFinder,
   version: string,
   objects: Manifest[],
+  signal?: AbortSignal,
 ): Promise<void> {
   for (const o of objects) {
+    signal?.throwIfAborted();
     const type = await finder.find(client, version, o);
     if (!type) throw notServed(version, o, objects);
-    await client.apply<HasMeta>(type, o as HasMeta, { fieldManager: FIELD_MANAGER, force: true });
+    await client.apply<HasMeta>(type, o as HasMeta, {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      ...(signal ? { signal } : {}),
+    });
   }
 }
 
