@@ -21,6 +21,8 @@ let asked: number;
 /** How far the one machine of the cluster is, as it is stored. */
 let status: object | undefined;
 let deleting: object;
+/** A change of the cluster or its machine is seen. */
+let changed: () => void;
 let live: LiveSteps;
 
 beforeEach(() => {
@@ -35,6 +37,12 @@ beforeEach(() => {
     store: {
       cluster: (namespace, name) =>
         name === 'web' ? ({ metadata: { namespace, name, ...deleting }, spec: {} } as unknown as Cluster) : undefined,
+      onClusterChange: (_namespace, _name, fn) => {
+        changed = fn;
+        return () => {
+          changed = () => {};
+        };
+      },
       machinesOf: () => [{ metadata: { name: 'm' }, status } as unknown as Machine],
     },
     bootstrap: {
@@ -86,9 +94,54 @@ describe('live steps', () => {
     await clock.advance(0);
     status = { bootstrap: { ticketTakenAt: 'x', joinedAt: 'y' } };
     told = async () => [{ machine: 'm', steps: [step('init', 'done', 0, 9)] }];
+    // At once, not at the next second: the cluster may be ready before it.
+    changed();
+    await clock.advance(0);
+    expect(asked).toBe(2);
+    changed();
     await clock.advance(5000);
     expect(asked).toBe(2);
     expect(live.of(WEB).get('m')).toEqual([step('init', 'done', 0, 9)]);
+    end();
+  });
+
+  it('are asked for once more when the last machine has joined while the question was on its way', async () => {
+    let answer: (m: []) => void = () => {};
+    told = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const end = live.follow(WEB, () => {});
+    status = { bootstrap: { ticketTakenAt: 'x', joinedAt: 'y' } };
+    changed();
+    answer([]);
+    await clock.advance(0);
+    expect(asked).toBe(2);
+    answer([]);
+    await clock.advance(5000);
+    expect(asked).toBe(2);
+    end();
+  });
+
+  it('are asked for as soon as the first machine begins', async () => {
+    status = undefined;
+    const end = live.follow(WEB, () => {});
+    await clock.advance(500);
+    status = { bootstrap: { ticketTakenAt: 'x' } };
+    changed();
+    await clock.advance(0);
+    expect(asked).toBe(1);
+    end();
+  });
+
+  it('are not asked for sooner because something else changes', async () => {
+    const end = live.follow(WEB, () => {});
+    await clock.advance(0);
+    for (let i = 0; i < 5; i++) {
+      changed();
+      await clock.advance(100);
+    }
+    expect(asked).toBe(1);
     end();
   });
 

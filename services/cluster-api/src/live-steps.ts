@@ -18,8 +18,14 @@ export type StepsByMachine = ReadonlyMap<string, readonly MachineStep[]>;
 interface Followed {
   followers: Set<() => void>;
   steps: Map<string, MachineStep[]>;
+  /** Whether machines installed when it was last looked. */
+  installing: boolean;
+  /** Ends the pause between two questions. */
+  wake: () => void;
   stop: () => void;
 }
+
+type Watched = Pick<Store, 'cluster' | 'machinesOf' | 'onClusterChange'>;
 
 /** Whether a machine runs steps now: it has taken its ticket and not joined yet. */
 const installs = (m: Machine): boolean =>
@@ -46,16 +52,16 @@ export function mergeSteps(a: readonly MachineStep[], b: readonly MachineStep[])
 
 /**
  * What machines do right now, as the bootstrap-worker was told. It is asked only while somebody follows the cluster and its
- * machines install, once a second for all followers together. Where it does not answer there are no live steps, and no error.
+ * machines install, once a second for all followers together, and when that begins and ends. Where it does not answer there are no live steps, and no error.
  */
 export class LiveSteps {
-  readonly #d: { bootstrap: BootstrapClient; store: Pick<Store, 'cluster' | 'machinesOf'>; clock: Clock; log: Logger };
+  readonly #d: { bootstrap: BootstrapClient; store: Watched; clock: Clock; log: Logger };
   readonly #followed = new Map<string, Followed>();
   readonly #asking = new Map<string, Promise<StepsByMachine | undefined>>();
 
   constructor(d: {
     bootstrap: BootstrapClient;
-    store: Pick<Store, 'cluster' | 'machinesOf'>;
+    store: Watched;
     clock: Clock;
     log: Logger;
   }) {
@@ -94,23 +100,39 @@ export class LiveSteps {
 
   #begin(key: string, ref: Ref): Followed {
     const end = new AbortController();
-    const f: Followed = { followers: new Set(), steps: new Map(), stop: () => end.abort() };
+    const f: Followed = {
+      followers: new Set(),
+      steps: new Map(),
+      installing: false,
+      wake: () => {},
+      stop: () => {
+        end.abort();
+        off();
+      },
+    };
+    // Not at the next second only: what begins is told at once, and how the last steps ended before the cluster is ready and its followers are gone.
+    const off = this.#d.store.onClusterChange(ref.namespace, ref.name, () => {
+      if (f.installing !== this.#isInstalling(ref)) f.wake();
+    });
     this.#followed.set(key, f);
     void this.#poll(ref, f, end.signal);
     return f;
   }
 
   async #poll(ref: Ref, f: Followed, signal: AbortSignal): Promise<void> {
-    let before = false;
     while (!signal.aborted) {
-      const now = this.#isInstalling(ref);
+      const before = f.installing;
+      f.installing = this.#isInstalling(ref);
       // Once more after the last has joined: how its last steps ended is not told yet.
-      if (now || before) {
+      if (f.installing || before) {
         const answer = await this.#ask(ref);
         if (!signal.aborted && answer && learn(f.steps, answer)) for (const tell of f.followers) tell();
       }
-      before = now;
-      await this.#d.clock.sleep(EVERY_MS, signal);
+      // The last one joined, or the first one began, while the question was on its way.
+      if (f.installing !== this.#isInstalling(ref)) continue;
+      const pause = new AbortController();
+      f.wake = () => pause.abort();
+      await this.#d.clock.sleep(EVERY_MS, AbortSignal.any([signal, pause.signal]));
     }
   }
 

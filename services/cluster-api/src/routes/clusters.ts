@@ -38,7 +38,9 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
   const app = server.withTypeProvider<InputTypes>();
   const answer = (reply: FastifyReply, cluster: Cluster, status = 200) =>
     // What was not stored (a dry run) has no revision to match.
-    (cluster.metadata.resourceVersion ? reply.header('etag', etagOf(cluster)) : reply).status(status).send(slim(cluster));
+    (cluster.metadata.resourceVersion ? reply.header('etag', etagOf(cluster)) : reply)
+      .status(status)
+      .send(slim(cluster));
 
   app.get(
     '/v1/tenants/:tenant/clusters',

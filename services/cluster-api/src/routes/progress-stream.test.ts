@@ -18,15 +18,13 @@ function scenario() {
       status: { conditions: [{ type: 'Ready', status: 'False', reason: 'Pending', message }] },
     }) as unknown as Cluster;
   let known: Cluster | undefined;
-  let changed: () => void = () => {};
+  const listeners = new Set<() => void>();
   const store = {
     cluster: () => known,
     machinesOf: () => [],
     onClusterChange: (_namespace: string, _name: string, fn: () => void) => {
-      changed = fn;
-      return () => {
-        changed = () => {};
-      };
+      listeners.add(fn);
+      return () => listeners.delete(fn);
     },
   } as unknown as Store;
   const bootstrap = {
@@ -50,7 +48,7 @@ function scenario() {
     stream,
     set: (message: string | undefined, uid?: string) => {
       known = message === undefined ? undefined : aCluster(message, uid);
-      changed();
+      for (const changed of listeners) changed();
     },
     begin: () => streamProgress({ store, live, clock }, aCluster('begins'), stream as unknown as ServerResponse),
     /** What was sent since the last look: messages of progress, names of other events, `beat`. */
