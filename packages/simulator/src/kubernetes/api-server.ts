@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Admission } from './admission/admission.ts';
 import { createAdmission } from './admission/webhooks.ts';
 import { type AuthenticationOptions, Authenticator, impersonated } from './auth/authenticate.ts';
 import { type Attributes, Authorizer, refusal } from './auth/authorize.ts';
@@ -7,6 +6,7 @@ import { TokenSigner } from './auth/jwt.ts';
 import { review } from './auth/reviews.ts';
 import { bootstrap } from './bootstrap.ts';
 import { Controllers } from './controllers/controllers.ts';
+import type { Admission } from './http/exchange.ts';
 import { body, type Exchange } from './http/exchange.ts';
 import { OpenApiCache } from './http/openapi-cache.ts';
 import { handlePath, type PathOptions } from './http/paths.ts';

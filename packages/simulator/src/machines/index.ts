@@ -1,1 +1,1 @@
-export { Machines, type MachinesOptions } from './machines.ts';
+export { Machines } from './machines.ts';

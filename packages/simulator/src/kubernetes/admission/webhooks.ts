@@ -1,6 +1,6 @@
 import { Agent, fetch } from 'undici';
 import { userInfo } from '../auth/authenticate.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Admission, Exchange } from '../http/exchange.ts';
 import { applyDefaults } from '../operations/checks.ts';
 import { type Target, toVersion } from '../operations/target.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
@@ -9,7 +9,6 @@ import { internalError, StatusError } from '../status.ts';
 import type { Json, KubeObject } from '../types.ts';
 import { at, isRecord, list, record, text } from '../util/json.ts';
 import { compileLabelSelector } from '../util/selectors.ts';
-import type { Admission } from './admission.ts';
 import { conditionsHold } from './match-conditions.ts';
 
 type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';

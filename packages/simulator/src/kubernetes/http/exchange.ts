@@ -1,12 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Admission } from '../admission/admission.ts';
+import type { Target } from '../operations/target.ts';
 import type { Call, Core } from '../server-core.ts';
 import { StatusError } from '../status.ts';
-import type { User } from '../types.ts';
+import type { KubeObject, User } from '../types.ts';
 import { negotiate, type Shown } from './accept.ts';
 import { decodeBody, mediaType, readBody } from './body.ts';
 import type { RequestInfo } from './request-info.ts';
 import { warnHeader } from './respond.ts';
+
+/** Asks what must be asked before an object is stored. */
+export interface Admission {
+  /**
+   * Gives the object as admission leaves it.
+   * @param object undefined for DELETE
+   * @throws {StatusError} when refused
+   */
+  admit<T extends KubeObject | undefined>(
+    x: Exchange,
+    target: Target,
+    call: Call,
+    operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT',
+    object: T,
+    old: KubeObject | undefined,
+    subresource?: string,
+  ): Promise<T>;
+}
 
 /** One authenticated and authorised request with what is needed to answer it. */
 export interface Exchange {

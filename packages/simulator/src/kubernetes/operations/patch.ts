@@ -2,7 +2,7 @@ import { applyJsonPatch } from '../patch/json-patch.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
 import { type Call, type Core, newUid } from '../server-core.ts';
 import { badRequest, invalid, notFound, StatusError, unsupportedMediaType } from '../status.ts';
-import { type Json, type KubeObject, rfc3339 } from '../types.ts';
+import { type KubeObject, rfc3339 } from '../types.ts';
 import { required } from '../util/field-errors.ts';
 import { clone, isRecord, record } from '../util/json.ts';
 import { checkKind, checkNamespace, dropUnknown } from './checks.ts';
@@ -168,6 +168,3 @@ export function commitApplied(core: Core, target: Target, call: Call, created: K
   if (managedFields) shown.metadata.managedFields = managedFields;
   return commitCreate(core, target, { ...call, manager: undefined }, shown);
 }
-
-/** A merge patch in one go, without webhooks: for in-process callers. */
-export const mergePatchBody = (patch: Json): Patch => ({ contentType: patchTypes.merge, body: patch });

@@ -2,8 +2,9 @@ import type { KubeObject } from '../../kubernetes/index.ts';
 import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
 import { compileLabelSelector } from '../../kubernetes/util/selectors.ts';
-import { type Context, controllerOf, isPodActive, isPodReady, type Kind, keyOf, refOf, shareOf } from './context.ts';
+import type { Context, Kind } from './context.ts';
 import type { Controller } from './engine.ts';
+import { controllerOf, isPodActive, isPodReady, keyOf, refOf, shareOf } from './objects.ts';
 import { setStatus } from './status.ts';
 
 /** How a PodDisruptionBudget stands. */

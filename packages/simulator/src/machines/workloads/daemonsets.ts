@@ -1,8 +1,9 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
-import { type Context, isPodReady, keyOf, ownedBy, refOf, shareOf, templateHash } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
 import { repellingTaint, selectsNode } from './fit.ts';
+import { isPodReady, keyOf, ownedBy, refOf, shareOf, templateHash } from './objects.ts';
 import { setStatus } from './status.ts';
 
 const HASH = 'controller-revision-hash';

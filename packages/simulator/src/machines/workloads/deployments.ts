@@ -1,8 +1,9 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
-import { type Context, controllerOf, keyOf, ownedBy, refOf, shareOf, templateHash } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
+import { controllerOf, keyOf, ownedBy, refOf, shareOf, templateHash } from './objects.ts';
 import { ownersOf } from './replicasets.ts';
 import { setStatus } from './status.ts';
 

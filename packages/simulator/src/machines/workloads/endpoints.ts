@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { at, equal, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
-import { type Context, isPodActive, isPodReady, keyOf, ownedBy, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
+import { isPodActive, isPodReady, keyOf, ownedBy, refOf } from './objects.ts';
 
 const API = { namespace: 'default', name: 'kubernetes' };
 const API_PORT = 6443;

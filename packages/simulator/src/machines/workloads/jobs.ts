@@ -1,7 +1,8 @@
 import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
-import { type Context, isPodActive, isPodReady, keyOf, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
+import { isPodActive, isPodReady, keyOf, refOf } from './objects.ts';
 import { podFromTemplate } from './pod-template.ts';
 import { ownersOf } from './replicasets.ts';
 import { setStatus } from './status.ts';

@@ -3,10 +3,11 @@ import type { KubeObject } from '../../kubernetes/index.ts';
 import { rfc3339, rfc3339Micro } from '../../kubernetes/types.ts';
 import { at, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
 import { mirrorPod, STATIC_PODS } from '../kubeadm/addons.ts';
-import { type Context, conditionOf, controllerOf, keyOf, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
 import { say } from './events.ts';
 import { conditions, type NodeFacts, type NodeState, nodeObject } from './node-object.ts';
+import { conditionOf, controllerOf, keyOf, refOf } from './objects.ts';
 import { runningStatus, waitingStatus } from './pod-status.ts';
 
 const CNI_DIRECTORY = '/etc/cni/net.d';

@@ -2,10 +2,11 @@ import { formatIp, parseCidr } from '../../core/ip.ts';
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, equal, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
-import { type Context, conditionOf, controllerOf, keyOf, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
 import { say } from './events.ts';
 import { type Taint, toleration } from './fit.ts';
+import { conditionOf, controllerOf, keyOf, refOf } from './objects.ts';
 
 /** How long a kubelet may be silent before its node counts as lost: kube-controller-manager's --node-monitor-grace-period. */
 const GRACE_MS = 40_000;

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import type { Store } from '../../kubernetes/store/store.ts';
 import { at, text } from '../../kubernetes/util/json.ts';
-import { controllerOf, keyOf } from './context.ts';
+import { controllerOf, keyOf } from './objects.ts';
 
 const nodeOf = (pod: KubeObject): string => text(at(pod, 'spec', 'nodeName'));
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { at, record } from '../../kubernetes/util/json.ts';
-import { ownedBy } from './context.ts';
+import { ownedBy } from './objects.ts';
 
 /** A pod out of an owner's template. With `name` it has that name, else one that begins with the owner's. */
 export function podFromTemplate(

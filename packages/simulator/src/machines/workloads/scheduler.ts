@@ -2,10 +2,11 @@ import type { KubeObject } from '../../kubernetes/index.ts';
 import { bindPod } from '../../kubernetes/strategies/pods.ts';
 import { rfc3339 } from '../../kubernetes/types.ts';
 import { at, list, record } from '../../kubernetes/util/json.ts';
-import { type Context, controllerOf, keyOf, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
 import { say } from './events.ts';
 import { quantity, repellingTaint, requestsOf, selectsNode } from './fit.ts';
+import { controllerOf, keyOf, refOf } from './objects.ts';
 
 type Verdict = { fits: true; used: number } | { fits: false; why: string };
 

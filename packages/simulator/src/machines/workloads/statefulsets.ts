@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { at } from '../../kubernetes/util/json.ts';
-import { type Context, isPodReady, keyOf, refOf, templateHash } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
+import { isPodReady, keyOf, refOf, templateHash } from './objects.ts';
 import { podFromTemplate } from './pod-template.ts';
 import { ownersOf } from './replicasets.ts';
 import { setStatus } from './status.ts';

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../kubernetes/index.ts';
 import { equal, record } from '../../kubernetes/util/json.ts';
-import { type Context, type Kind, keyOf, refOf } from './context.ts';
+import type { Context, Kind } from './context.ts';
+import { keyOf, refOf } from './objects.ts';
 
 /** Writes the fields of a status that differ; null takes a field away. */
 export function setStatus(x: Context, kind: Kind, o: KubeObject, wanted: Record<string, unknown>): void {

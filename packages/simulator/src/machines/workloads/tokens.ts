@@ -1,6 +1,7 @@
 import { record, text } from '../../kubernetes/util/json.ts';
-import { type Context, keyOf, refOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
+import { keyOf, refOf } from './objects.ts';
 
 const TYPE = 'bootstrap.kubernetes.io/token';
 

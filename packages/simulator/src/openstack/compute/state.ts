@@ -1,5 +1,6 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
 import { Table } from '../../core/table.ts';
-import type { Cloud } from '../cloud.ts';
 
 export interface Flavor {
   id: string;
@@ -176,7 +177,7 @@ export class ComputeState {
   #usage = new Map<string, Usage>();
 
   /** Makes an empty aggregate, in a zone where one is named. */
-  newAggregate(cloud: Cloud, name: string, zone?: unknown): Aggregate {
+  newAggregate(cloud: { ids: Random; clock: Clock }, name: string, zone?: unknown): Aggregate {
     this.#aggregates += 1;
     return this.aggregates.save({
       id: String(this.#aggregates),

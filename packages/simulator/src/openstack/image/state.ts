@@ -1,6 +1,6 @@
+import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import { Table } from '../../core/table.ts';
-import type { Auth, Cloud } from '../cloud.ts';
 import type { Server } from '../compute/state.ts';
 
 export interface Image {
@@ -33,7 +33,7 @@ export class ImageState {
   readonly images = new Table<Image>({ owner: (i) => i.owner, name: (i) => i.name });
 
   /** Whether a caller may see an image. */
-  mayRead(image: Image, auth: Auth): boolean {
+  mayRead(image: Image, auth: { projectId: string; isAdmin: boolean }): boolean {
     return (
       auth.isAdmin ||
       image.owner === auth.projectId ||
@@ -44,7 +44,12 @@ export class ImageState {
   }
 
   /** An image made from a server; its id. */
-  snapshotOf(cloud: Cloud, s: Server, name: string, auth: Auth): string {
+  snapshotOf(
+    cloud: { ids: Random; clock: Clock },
+    s: Server,
+    name: string,
+    auth: { projectId: string; isAdmin: boolean },
+  ): string {
     const source = this.images.get(s.imageId);
     const image = newImage(cloud.ids, cloud.clock.now(), auth.projectId, name);
     Object.assign(image, {
