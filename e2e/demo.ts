@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectionFromKubeconfig, type HasMeta, KubeClient, NODES } from '@shoto/kube';
-import { isAlive, ROOT, type System, startSystem } from '@shoto/supervisor';
+import { isAlive, LIFELIKE, ROOT, type System, startSystem } from '@shoto/supervisor';
 import { cloudFromText, createClient } from 'openstack-client-ts';
 import { difference, holdings } from './leftovers.ts';
 import { until } from './poll.ts';
@@ -91,7 +91,7 @@ const interrupted = new Promise<never>((_, reject) => {
 let system: System | undefined;
 try {
   step('Starting Redis, a simulated cloud with a management cluster, and the five services');
-  system = await startSystem({ dir, say: (what) => console.log(`starting ${what}`) });
+  system = await startSystem({ dir, simulator: LIFELIKE, say: (what) => console.log(`starting ${what}`) });
   await Promise.race([tell(system), interrupted]);
 } catch (e) {
   console.error(`\nthe demo failed: ${(e as Error).message}\nlogs: ${dir}/logs`);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Daemon, isAlive } from './daemon.ts';
+import { LIFELIKE } from './simulator.ts';
 import { ROOT, startSystem, stopSystem } from './system.ts';
 
 const DIR = join(ROOT, '.shoto');
@@ -29,7 +30,7 @@ async function up(): Promise<void> {
     console.log('already up: make down ends it');
     return;
   }
-  const system = await startSystem({ dir: DIR, say: (what) => console.log(`starting ${what}`) });
+  const system = await startSystem({ dir: DIR, simulator: LIFELIKE, say: (what) => console.log(`starting ${what}`) });
   await writeFile(STATE, JSON.stringify(system.daemons, null, 2));
   const secret = { mode: 0o600 };
   await writeFile(join(DIR, 'clouds.yaml'), system.cloudsYaml, secret);

@@ -11,6 +11,31 @@ export interface SimulatorOptions {
   machines?: Record<string, unknown>;
 }
 
+/**
+ * A simulated cloud to look at: everything takes a moment, so that its steps are seen (states that others poll for last longer than
+ * a poll), and a cluster is still ready within some fifteen seconds. Beside the zones of our own there is `nova`, which clients expect.
+ */
+export const LIFELIKE: SimulatorOptions = {
+  openstack: {
+    zones: ['nova', 'az1', 'az2', 'az3'].map((name) => ({ name })),
+    latency: {
+      operations: {
+        'nova.server.boot': { medianMs: 1500 },
+        'nova.server.destroy': { medianMs: 1000 },
+        'nova.server.stop': { medianMs: 2500 },
+        'nova.server.start': { medianMs: 1200 },
+        'nova.server.reboot': { medianMs: 2500 },
+        'octavia.loadbalancer.provision': { medianMs: 1000 },
+        'machine.boot': { medianMs: 2000 },
+        'machine.kubeadm.init': { medianMs: 4000 },
+        'machine.kubeadm.join': { medianMs: 1500 },
+        'machine.kubeadm.join-control-plane': { medianMs: 3000 },
+        'machine.cni': { medianMs: 1000 },
+      },
+    },
+  },
+};
+
 /** A running simulator. */
 export interface Simulator {
   daemon: Daemon;
