@@ -30,8 +30,8 @@ test: install redis ## all checks and tests that need no more than Node and Redi
 test-real: install redis ## the same stories on real etcd, kube-apiserver and OpenStack (root, Debian 12)
 	@$(NODE) e2e/test-real.ts
 
-e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12)
-	@$(NODE) e2e/e2e-real.ts
+e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address
+	@E2E_VARIANT=$(or $(VARIANT),$(E2E_VARIANT),default) $(NODE) e2e/e2e-real.ts
 
 bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic
 	@$(NODE) bench/main.ts

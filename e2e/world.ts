@@ -74,10 +74,15 @@ export const shotoEnv = (system: System): NodeJS.ProcessEnv => ({
 export const shoto = (system: System, args: string[]): Promise<Result> =>
   execute(join(root, 'node_modules/.bin/node'), [join(root, 'packages/cli/src/main.ts'), ...args], shotoEnv(system));
 
-/** Starts the world of a tier. The lab of real parts is installed and started where it is not there. */
+/**
+ * Starts the world of a tier. The lab of real parts is installed and started where it is not there.
+ *
+ * @param change - makes of a real cloud what the caller wants to see, such as another kind of API endpoint
+ */
 export async function startWorld(
   t: Tier = tier,
   simulator: NonNullable<SystemOptions['simulator']> = {},
+  change?: (cloud: Cloud) => Promise<Cloud>,
 ): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'shoto-world-'));
   let management: ManagementCluster | undefined;
@@ -88,6 +93,7 @@ export async function startWorld(
       users: SERVICES.map((s) => ({ name: `shoto:${s}`, groups: [] })),
     });
     cloud = (t === 'machines' ? ownCloud(process.env) : undefined) ?? (await labCloud(t));
+    if (change) cloud = await change(cloud);
   }
   try {
     const system = await startSystem({
