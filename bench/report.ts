@@ -64,18 +64,14 @@ const MACHINE_QUEUE = /machine/;
 const ABOUT_MACHINES = /^machines(\/|$)/;
 
 /** Makes figures of what was seen. */
-export function report(
-  o: BenchOptions,
-  world: Pick<BenchWorld, 'empty' | 'countsItself'>,
-  seen: Observations,
-): Figures {
+export function report(o: BenchOptions, world: Pick<BenchWorld, 'empty'>, seen: Observations): Figures {
   const machines = o.clusters * (1 + o.workers);
   const { creation, idle, deletion } = seen;
   const { counts } = creation;
   // Polling is asked at a fixed rate, whatever there is to be made.
   const isCall = (name: string): boolean => !POLLING.test(name);
   const aboutMachines = sumOf(counts.apiWrites, (r) => ABOUT_MACHINES.test(r)) + eventsOfMachines(seen);
-  const allWrites = writesByUs(creation, world) - o.clusters;
+  const allWrites = writesByUs(creation) - o.clusters;
   const ready = seen.clusters.map((c) => (c.ready - c.asked) / 1000);
   const at = (values: number[], share: number): number => round(percentile(values, share) ?? 0);
   return {
@@ -114,7 +110,7 @@ export function report(
     deletion: {
       seconds: round(deletion.seconds),
       cpuSecondsPerCluster: round(sumOf(deletion.cpu, (n) => isOurs(n) || isApiServer(n)) / o.clusters, 3),
-      apiWritesPerCluster: round(writesByUs(deletion, world) / o.clusters),
+      apiWritesPerCluster: round(writesByUs(deletion) / o.clusters),
       cloudCallsPerCluster: round(sumOf(deletion.counts.cloudCalls, isCall) / o.clusters),
     },
     detail: {
@@ -137,9 +133,9 @@ export function report(
   };
 }
 
-/** All writes of a window, less those that an API server makes to itself even when it is empty. */
-const writesByUs = (w: Window, world: Pick<BenchWorld, 'empty'>): number =>
-  sumOf(w.counts.apiWrites) - Math.round(world.empty.writesPerSecond * w.seconds);
+/** All writes of a window. Leases count only as far as services wrote them: the API server renews one of its own. */
+const writesByUs = (w: Window): number =>
+  sumOf(w.counts.apiWrites, (r) => r !== 'leases') + sumOf(w.counts.ownWrites, (n) => n.endsWith(' leases'));
 
 /** Writes of Events about Machines: their share of the Events that there are, of all writes of Events (repeated ones and refused ones, too). */
 function eventsOfMachines(seen: Observations): number {

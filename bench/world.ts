@@ -7,7 +7,6 @@ import { SERVICES, type System, startSystem } from '@shoto/supervisor';
 import { type ManagementCluster, startManagementCluster } from '../e2e/lab/management-cluster.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuOf, growth, type Processes, sumOf } from './processes.ts';
-import { samplesOf } from './prometheus.ts';
 
 /** A running system, and what its management API costs and writes when nobody uses it. */
 export interface BenchWorld {
@@ -20,8 +19,6 @@ export interface BenchWorld {
   empty: {
     /** CPU of API server and etcd, in percent of a core. */
     percent: number;
-    /** Writes a second by the API server to itself (its own Lease). */
-    writesPerSecond: number;
   };
   end(): Promise<void>;
 }
@@ -30,7 +27,7 @@ export interface BenchWorld {
 export async function startBenchWorld(o: BenchOptions, say: (text: string) => void): Promise<BenchWorld> {
   const dir = mkdtempSync(join(tmpdir(), 'shoto-bench-'));
   let management: ManagementCluster | undefined;
-  let empty = { percent: 0, writesPerSecond: 0 };
+  let empty = { percent: 0 };
   if (o.kube === 'real') {
     say('starting etcd and kube-apiserver');
     management = await startManagementCluster({
@@ -117,20 +114,9 @@ async function measureEmpty(
   seconds: number,
   say: (text: string) => void,
 ): Promise<BenchWorld['empty']> {
-  const kube = await administrator(management.kubeconfig());
-  try {
-    const writes = async () =>
-      samplesOf((await kube.raw('GET', '/metrics')).body, 'apiserver_request_total')
-        .filter((s) => !/^(GET|LIST|WATCH|CONNECT)$/.test(s.labels.verb ?? ''))
-        .reduce((sum, s) => sum + s.value, 0);
-    say(`what the empty API server costs: ${seconds} s`);
-    await sleep(SETTLE_MS);
-    const writesBefore = await writes();
-    const before = cpuOf(management.pids());
-    await sleep(seconds * 1000);
-    const used = sumOf(growth(before, cpuOf(management.pids())));
-    return { percent: (used / seconds) * 100, writesPerSecond: ((await writes()) - writesBefore) / seconds };
-  } finally {
-    await kube.close();
-  }
+  say(`what the empty API server costs: ${seconds} s`);
+  await sleep(SETTLE_MS);
+  const before = cpuOf(management.pids());
+  await sleep(seconds * 1000);
+  return { percent: (sumOf(growth(before, cpuOf(management.pids()))) / seconds) * 100 };
 }
