@@ -1,6 +1,7 @@
 /**
  * `make bench`: what clusters cost. Progress goes to stderr; the last line of stdout is JSON, as bench/README.md explains.
  */
+import { rmSync } from 'node:fs';
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
 import { report } from './report.ts';
@@ -25,5 +26,7 @@ try {
   process.exitCode = 1;
 } finally {
   await world?.end();
+  // Logs of a failed run stay: its message names them.
+  if (world && process.exitCode !== 1) rmSync(world.system.dir, { recursive: true, force: true });
 }
 process.exit();
