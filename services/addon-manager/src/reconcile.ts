@@ -15,6 +15,7 @@ import {
 } from '@shoto/api';
 import { CONFIGMAPS, type HasMeta, type KubeClient, KubeError } from '@shoto/kube';
 import { type Outcome, ReconcileError, TerminalError, WaitingError } from '@shoto/reconciler';
+import { holds } from './needs.ts';
 import { type Facts, type Rendered, render } from './render.ts';
 import { chooseBundle } from './select.ts';
 import { applyAll, healthProblem, type KindFinder } from './workload.ts';
@@ -59,9 +60,10 @@ interface Standing {
 
 /** One pass over the addons of one Cluster. May be cut short, repeated or late, and ends the same. */
 export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Promise<Outcome> {
-  const cluster = await d.cluster(key);
-  if (!cluster) return undefined;
-  if (cluster.metadata.deletionTimestamp) return leave(d, cluster);
+  const known = await d.cluster(key);
+  if (!known) return undefined;
+  if (known.metadata.deletionTimestamp) return leave(d, known);
+  const cluster = await ensureFinalizer(d, known);
   if (!cluster.status?.controlPlane?.initialized || cluster.spec.paused) return undefined;
   const workload = await d.workload(cluster);
   if (!workload) return { requeueAfterMs: KUBECONFIG_MS };
@@ -74,6 +76,19 @@ export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Pro
   if (!(isFirst && rollsOut && waited < SAY_SO_AFTER_MS)) await writeStanding(d, cluster, standings);
   if (standings.every((s) => s.healthy || s.problem?.terminal)) return undefined;
   return { requeueAfterMs: Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, waited / 2)) };
+}
+
+/**
+ * A Cluster made through the REST API has our finalizer from birth, one made by kubectl gets it here: before anything is applied, so that it
+ * does not go without its addons. Others may add theirs at the same time: the patch fails then, and the pass is repeated.
+ */
+async function ensureFinalizer(d: Deps, cluster: Cluster): Promise<Cluster> {
+  if (holds(cluster)) return cluster;
+  const { resourceVersion, finalizers = [] } = cluster.metadata;
+  const patch = { metadata: { resourceVersion, finalizers: [...finalizers, FINALIZERS.addons] } };
+  const held = await d.client.mergePatch<Cluster>(CLUSTERS, cluster.metadata, patch);
+  d.wrote(held);
+  return held;
 }
 
 /** Applies one addon where it is not applied, and asks for its health. Never throws for what is that addon's own fault. */
@@ -259,7 +274,7 @@ async function writeStanding(d: Deps, cluster: Cluster, standings: Standing[]): 
 async function leave(d: Deps, cluster: Cluster): Promise<Outcome> {
   await d.forget(cluster.metadata.uid!);
   for (const name of cluster.spec.addons.map((a) => `${cluster.metadata.uid}/${a.name}`)) d.applied.delete(name);
-  if (!cluster.metadata.finalizers?.includes(FINALIZERS.addons)) return undefined;
+  if (!holds(cluster)) return undefined;
   for (const addon of d.addonsOf(cluster))
     await d.client.delete(
       ADDONS,

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { needsWork } from '../src/needs.ts';
 import { digestOf, MANIFESTS, startWorld, type World } from './world.ts';
 
 let w: World;
@@ -201,6 +202,61 @@ metadata: { name: a }
       { name: 'flannel', version: '0.28.4', healthy: true },
     ]);
     expect(w.standing().Healthy).toContain('metrics: no published bundle of metrics fits');
+  });
+});
+
+describe('a cluster that was made without our finalizer', () => {
+  const clusters = () => w.management.api.resource({ group: 'shoto.dev', version: 'v1alpha1', plural: 'clusters' });
+  const web = { namespace: 'tenant-blue', name: 'web' };
+
+  it.each([{ others: [] }, { others: ['shoto.dev/infrastructure'] }])(
+    'gets it before anything is applied, once, beside $others',
+    async ({ others }) => {
+      w = await startWorld(undefined, others);
+      w.publish('flannel-0.28.4');
+      expect(needsWork(w.cluster()!)).toBe(true);
+      await settle();
+      expect(w.cluster()?.metadata.finalizers).toEqual([...others, 'shoto.dev/addons']);
+      expect(w.management.writes[0]).toBe(`PATCH ${TENANT}/clusters/web`);
+      expect(w.management.writes.filter((x) => x === `PATCH ${TENANT}/clusters/web`)).toHaveLength(1);
+      expect(w.standing()).toEqual(HEALTHY);
+      expect(needsWork(w.cluster()!)).toBe(false);
+    },
+  );
+
+  it('gets it although its control plane is not up yet', async () => {
+    w = await startWorld(undefined, []);
+    clusters().patchStatus(web, { controlPlane: { initialized: false } });
+    expect(needsWork(w.cluster()!)).toBe(true);
+    expect(await w.pass()).toBeUndefined();
+    expect(w.cluster()?.metadata.finalizers).toEqual(['shoto.dev/addons']);
+    expect(needsWork(w.cluster()!)).toBe(false);
+    expect(w.workload.writes).toEqual([]);
+  });
+
+  it('loses no finalizer that another service adds at that moment: the pass is repeated', async () => {
+    w = await startWorld(undefined, []);
+    w.publish('flannel-0.28.4');
+    let isFirst = true;
+    w.management.disturb(({ method, path }) => {
+      if (isFirst && method === 'PATCH' && path.endsWith('/clusters/web')) {
+        isFirst = false;
+        clusters().patch(web, { metadata: { finalizers: ['shoto.dev/infrastructure'] } });
+      }
+      return undefined;
+    });
+    await expect(w.pass()).rejects.toMatchObject({ status: 409 });
+    expect(w.workload.writes).toEqual([]);
+    await settle();
+    expect(w.cluster()?.metadata.finalizers).toEqual(['shoto.dev/infrastructure', 'shoto.dev/addons']);
+  });
+
+  it('gets none when it is being deleted', async () => {
+    w = await startWorld(undefined, ['shoto.dev/secrets']);
+    clusters().delete(web);
+    expect(needsWork(w.cluster()!)).toBe(false);
+    await w.pass();
+    expect(w.cluster()?.metadata.finalizers).toEqual(['shoto.dev/secrets']);
   });
 });
 

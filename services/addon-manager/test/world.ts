@@ -100,7 +100,10 @@ export const digestOf = (text: string): string => `sha256:${createHash('sha256')
 const crds = new URL('../../../crds/', import.meta.url);
 
 /** Starts a world with release v1.35.4 and a Cluster whose control plane is up, that asks for flannel. */
-export async function startWorld(addons: object[] = [{ name: 'flannel' }]): Promise<World> {
+export async function startWorld(
+  addons: object[] = [{ name: 'flannel' }],
+  finalizers: string[] = [FINALIZERS.addons, FINALIZERS.secrets],
+): Promise<World> {
   const [management, workload] = await Promise.all([startSide(), startSide()]);
   const definitions = management.api.resource({
     group: 'apiextensions.k8s.io',
@@ -123,7 +126,7 @@ export async function startWorld(addons: object[] = [{ name: 'flannel' }]): Prom
       'Cluster',
       'web',
       { region: 'one', release: 'v1.35.4', controlPlane: { count: 1, flavor: 'f' }, addons },
-      { namespace: 'tenant-blue', finalizers: [FINALIZERS.addons, FINALIZERS.secrets] },
+      { namespace: 'tenant-blue', ...(finalizers.length > 0 ? { finalizers } : {}) },
     ),
   );
   of('clusters').patchStatus(place, {

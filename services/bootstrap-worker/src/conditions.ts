@@ -16,6 +16,6 @@ export const MACHINE_CONDITIONS = {
   joined: 'Joined',
   /** Somebody showed the ticket with another key. Reasons: SecondKey. */
   ticketMisused: 'TicketMisused',
-  /** The node is out of its cluster. Reasons: Draining, DrainBlocked, ControlPlaneUnreachable, MemberRemovalNotBuilt. */
+  /** The node is out of its cluster. Reasons: Draining, DrainBlocked, NodeSilent, ControlPlaneUnreachable, MemberRemovalNotBuilt. */
   drained: 'Drained',
 } as const;

@@ -68,5 +68,5 @@ export const releaseInvalid = (events: Events, m: Machine, message: string): Pro
   events({ ...about(m), type: 'Warning', reason: 'ReleaseInvalid', action: 'CheckIn', message });
 
 /** A drain does not get on. */
-export const drainBlocked = (events: Events, m: Machine, message: string): Promise<void> =>
-  events({ ...about(m), type: 'Warning', reason: 'DrainBlocked', action: 'Drain', message });
+export const drainHeld = (events: Events, m: Machine, reason: string, message: string): Promise<void> =>
+  events({ ...about(m), type: 'Warning', reason, action: 'Drain', message });

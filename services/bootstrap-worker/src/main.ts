@@ -26,6 +26,7 @@ import { RateLimit } from './check-in/rate-limit.ts';
 import { startCheckInServer } from './check-in/server.ts';
 import { Wakeups } from './check-in/wakeups.ts';
 import { readConfig } from './config.ts';
+import { DepartedNodes } from './departed.ts';
 import { Kubeconfigs } from './internal/kubeconfigs.ts';
 import { startInternalServer } from './internal/server.ts';
 import { createServiceMetrics } from './metrics.ts';
@@ -120,7 +121,10 @@ export async function main(ctx: ServiceContext): Promise<void> {
       machines.seen(key, now);
       machineFeeder.onChange(key, now, before);
       clusterOfMachineFeeder.onChange(key, now, before);
-      if (!now) checkIns.forget(uidOf(machine));
+      if (!now) {
+        checkIns.forget(uidOf(machine));
+        if (departed.note(machine) && engine.owns(shardKey(machine))) void machineQueue.add(key);
+      }
       wakeups.wake(uidOf(machine));
       // Only these change what other machines of the cluster may do.
       const movesOthers = !now || now.metadata.deletionTimestamp || now.status?.bootstrap.joinedAt;
@@ -136,7 +140,8 @@ export async function main(ctx: ServiceContext): Promise<void> {
   const events = (e: Parameters<typeof recordEvent>[1]): Promise<void> => recordEvent(kube, e);
   const kubeconfigs = new ServiceKubeconfigs(kube, systemNamespace, clock);
   const clusterDeps = { kube, world, pki, kubeconfigs, access, systemNamespace, clock, log };
-  const machineDeps = { kube, world, access, events, clock, log };
+  const departed = new DepartedNodes({ world, access, clock, log });
+  const machineDeps = { kube, world, access, departed, events, clock, log };
   const concurrency = config.SHOTO_BOOTSTRAP_CONCURRENCY;
   const clusterQueue = engine.queue('clusters', {
     concurrency,

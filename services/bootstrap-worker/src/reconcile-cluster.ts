@@ -71,7 +71,7 @@ export function clusterNeedsWork(c: Cluster): boolean {
   return !controlPlaneOf(c).initialized;
 }
 
-/** Whether a change of a Cluster is for us: not our own write, and not another service's conditions. */
+/** Whether a change of a Cluster is for us: not our own write, nor another service's conditions but for whether it reaches the API. */
 export function clusterChanged(now: Cluster | undefined, before: Cluster): boolean {
   if (!now) return true;
   const relevant = (c: Cluster): string =>
@@ -81,6 +81,8 @@ export function clusterChanged(now: Cluster | undefined, before: Cluster): boole
       c.metadata.deletionTimestamp,
       c.metadata.finalizers,
       c.status?.infrastructure.endpoint,
+      // self-healing watches all the time: what it sees first is worth a look of our own.
+      findCondition(c.status?.health?.conditions, 'Reachable')?.status,
     ]);
   return relevant(now) !== relevant(before);
 }

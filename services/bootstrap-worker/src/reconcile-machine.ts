@@ -5,12 +5,13 @@ import type { Clock, Logger } from '@shoto/service';
 import { notJoined, withConditionOf } from './check-in/steps.ts';
 import { TICKET_SECONDS } from './check-in/ticket.ts';
 import { MACHINE_CONDITIONS } from './conditions.ts';
-import { drainBlocked, type Events } from './events.ts';
+import type { DepartedNodes } from './departed.ts';
+import { drainHeld, type Events } from './events.ts';
 import { isKubeletLabel } from './kubeadm/node.ts';
 import { changeBootstrap } from './machine-status.ts';
-
 import type { WorkloadAccess } from './workload/access.ts';
 import { cordon, deleteNode, drainOnce, labelNode } from './workload/drain.ts';
+import { type Held, heldBy } from './workload/held.ts';
 import { clusterOf, holdsNode, type Kube, MACHINES, type World } from './world.ts';
 
 /** What a pass over a Machine needs. */
@@ -18,12 +19,17 @@ export interface MachineDeps {
   kube: Kube;
   world: World;
   access: WorkloadAccess;
+  departed: DepartedNodes;
   events: Events;
   clock: Clock;
   log: Logger;
 }
 
 const DRAIN_AGAIN_MS = 2_000;
+/** How soon what holds a drain is looked at again. A silent node's server that goes is told by an event. */
+const HELD_AGAIN_MS: Record<Held['reason'], number> = { DrainBlocked: 5_000, NodeSilent: 30_000 };
+/** How soon it is looked whether a Machine whose node is out has gone; only where a pass finds it in between. */
+const GONE_AGAIN_MS = 5_000;
 
 /** One pass over one Machine. May be cut short, repeated or late, and must end the same. */
 export async function reconcileMachine(
@@ -37,10 +43,11 @@ export async function reconcileMachine(
     wanted === undefined || cached?.metadata.resourceVersion === wanted
       ? cached
       : await d.kube.get<Machine>(MACHINES, refOf(key));
-  if (!machine) return undefined;
+  if (!machine) return void (await d.departed.leave(key, ctx.signal));
   const cluster = clusterOf(d.world, machine);
   if (machine.metadata.deletionTimestamp) {
-    if (!holdsNode(machine)) return undefined;
+    // Another replica may know already that it is gone, and have sent us for its node.
+    if (!holdsNode(machine)) return { requeueAfterMs: GONE_AGAIN_MS };
     return (await isNodeOut(d, machine, cluster, ctx.signal))
       ? release(d, machine, ctx.signal)
       : { requeueAfterMs: DRAIN_AGAIN_MS };
@@ -130,15 +137,22 @@ async function isNodeOut(
   }
   try {
     const workload = await d.access.client(cluster);
-    if (!isLost && (await cordon(workload, node, signal))) {
-      const { left, blocked } = await drainOnce(workload, node, signal);
-      if (blocked.length > 0) {
-        const message = `pods that a PodDisruptionBudget holds: ${blocked.join(', ')}; it is tried again until the budget allows it`;
-        await say(d, machine, 'DrainBlocked', message);
-        await drainBlocked(d.events, machine, message);
-        throw new WaitingError('DrainBlocked', message, 5_000);
+    const found = isLost ? undefined : await cordon(workload, node, signal);
+    if (found) {
+      const pods = await drainOnce(workload, node, signal);
+      const { silentSince } = found;
+      const held = heldBy(pods, { node, serverId: machine.status.server.id, silentSince, now: d.clock.now() });
+      if (held) {
+        await say(d, machine, held.reason, held.message);
+        await drainHeld(d.events, machine, held.reason, held.message);
+        throw new WaitingError(held.reason, held.message, HELD_AGAIN_MS[held.reason]);
       }
-      if (left > 0) return false;
+      if (pods.length > 0) {
+        // What held it does so no more; that a drain goes on is not worth a write else.
+        const wasHeld = machine.status.bootstrap.conditions?.some((c) => c.type === MACHINE_CONDITIONS.drained);
+        if (wasHeld) await say(d, machine, 'Draining', 'its pods are being moved to other nodes');
+        return false;
+      }
     }
     await deleteNode(workload, node, signal);
     return true;

@@ -212,13 +212,14 @@ describe("the machine's program", () => {
   it('puts nothing in place whose digest is another, and says so', async () => {
     await kubeadm('exit 0');
     BINARY[0] = '!'.charCodeAt(0);
+    const found = createHash('sha256').update(BINARY).digest('hex');
     try {
       expect((await attempt()).code).toBe(1);
     } finally {
       BINARY[0] = '#'.charCodeAt(0);
     }
     await expect(stat(join(root, 'usr/bin/crictl'))).rejects.toThrow('ENOENT');
-    expect(s.events[0]?.message).toContain('SHA-256');
+    expect(s.events[0]?.message).toContain(`crictl: it is sha256:${found}, the release says sha256:${SHA}`);
     expect(await calls()).toEqual(['']);
   });
 

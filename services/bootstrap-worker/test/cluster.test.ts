@@ -214,6 +214,22 @@ describe('what wakes a cluster', () => {
     ['a finalizer that is gone', aCluster({ metadata: { finalizers: [FINALIZERS.secrets] } }), true],
     ['our own write', aCluster({ controlPlane: { revision: 7, initialized: true } }), false],
     ['another resourceVersion alone', aCluster({ metadata: { resourceVersion: '9' } }), false],
+    [
+      'self-healing, which says that it does not reach the API',
+      {
+        ...aCluster(),
+        status: {
+          ...(aCluster().status as NonNullable<Cluster['status']>),
+          health: {
+            revision: 1,
+            conditions: [
+              { type: 'Reachable', status: 'False', reason: 'Unreachable', message: '', lastTransitionTime: '' },
+            ],
+          },
+        },
+      } satisfies Cluster,
+      true,
+    ],
   ])('%s', (_, before, wakes) => {
     expect(clusterChanged(cluster, before)).toBe(wakes);
   });

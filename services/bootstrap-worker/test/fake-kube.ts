@@ -35,7 +35,13 @@ export class FakeKube implements Kube {
   readonly writes: string[] = [];
   /** Requests by `raw`, `METHOD path`, and what they are answered; 404 where nothing is set. */
   readonly raws: string[] = [];
-  onRaw: (method: string, path: string) => { status: number; body: string } = () => ({ status: 200, body: 'ok' });
+  onRaw: (
+    method: string,
+    path: string,
+  ) => { status: number; body: string; causes?: { message: string; reason?: string }[] } = () => ({
+    status: 200,
+    body: 'ok',
+  });
   /** Thrown by every call: the server cannot be reached. */
   down: KubeError | undefined;
   /** Runs before each status write is looked at: others may be quicker. */
@@ -172,8 +178,9 @@ export class FakeKube implements Kube {
     this.#reach();
     this.raws.push(`${method} ${path}`);
     const answer = this.onRaw(method, path);
-    if (answer.status >= 400) throw error(answer.status, 'Refused', path);
-    return { ...answer, headers: {} };
+    const { status, body, causes = [] } = answer;
+    if (status >= 400) throw new KubeError({ status, reason: 'Refused', method, path, message: body, causes });
+    return { status, body, headers: {} };
   }
 
   #of(type: ResourceType): Map<string, Stored> {

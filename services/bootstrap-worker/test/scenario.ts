@@ -7,6 +7,7 @@ import { createLogger, createMetrics } from '@shoto/service';
 import { manualClock } from '@shoto/service/testing';
 import { CheckIns } from '../src/check-in/check-ins.ts';
 import { Wakeups } from '../src/check-in/wakeups.ts';
+import { DepartedNodes } from '../src/departed.ts';
 import { createServiceMetrics } from '../src/metrics.ts';
 import { PkiStore } from '../src/secrets/cluster-pki.ts';
 import { ServiceKubeconfigs } from '../src/secrets/service-kubeconfigs.ts';
@@ -93,7 +94,8 @@ export async function scenario(o: { clusters: Cluster[]; machines?: Machine[]; r
       clock,
       log,
     });
-    return { wakeups, world, pki, access, kubeconfigs, record, checkIns, clusterCache, machineCache };
+    const departed = new DepartedNodes({ world, access, clock, log });
+    return { wakeups, world, pki, access, departed, kubeconfigs, record, checkIns, clusterCache, machineCache };
   };
   const first = replica();
   for (const c of o.clusters) await first.pki.ensure(c);

@@ -66,6 +66,12 @@ describe('news of a machine for its cluster', () => {
     ['we made it', m, undefined, 'no'],
     ['its server runs', aMachine({ cluster, name: 'm', server: { state: 'Active' } }), m, 'soon'],
     ['its node is ready', aMachine({ cluster, name: 'm', ready: true }), m, 'soon'],
+    [
+      'its node cannot leave',
+      aMachine({ cluster, name: 'm', held: { reason: 'DrainBlocked', message: 'pod x' } }),
+      m,
+      'soon',
+    ],
     ['its key was bound', { ...m, status: { ...m.status!, bootstrap: { revision: 1, keyHash: 'x' } } }, m, 'no'],
   ])('%s', (_, now, before, news) => {
     expect(newsForCluster(now, before)).toBe(news);

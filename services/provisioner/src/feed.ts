@@ -67,6 +67,7 @@ export function newsForCluster(now: Machine | undefined, before: Machine | undef
       findCondition(m.status?.server?.conditions, CONDITIONS.server)?.reason,
       m.status?.bootstrap?.joinedAt,
       findCondition(m.status?.bootstrap?.conditions, 'Joined')?.message,
+      findCondition(m.status?.bootstrap?.conditions, 'Drained')?.message,
       m.status?.health?.ready,
     ]);
   return of(now) === of(before) ? 'no' : 'soon';

@@ -20,6 +20,8 @@ export interface MachineMemory {
   failures: number;
   /** Not before this time is a server asked for again. */
   retryAt?: number;
+  /** When the server of a leaving machine was last looked at live, while its node was still in its cluster. */
+  leavingLookedAt?: number;
   /** Volumes of the server, seen before it was deleted. */
   volumes?: string[];
 }

@@ -178,6 +178,47 @@ describe('a machine that goes', () => {
     expect(await world.user.network.ports.list({ id: worker.status?.server.portId }).all()).toEqual([]);
   });
 
+  it.each([
+    ['while it waits for its node', 'no restart'],
+    ['while nobody looks', 'restart'],
+  ])('says that its server is gone when somebody deletes it %s, so that no drain is waited for', async (_, how) => {
+    world = await startWorld();
+    await world.createCluster({ workers: 1 });
+    const machines = await world.untilMachines('both run', allActive(2));
+    const worker = machines.find((m) => m.spec.role === 'worker') as Machine;
+    const mine = (ms: Machine[]) => ms.find((m) => m.metadata.uid === worker.metadata.uid);
+    const { id = '' } = worker.status?.server ?? {};
+    if (how === 'restart') {
+      await world.provisioner.close();
+      await world.user.compute.servers.delete(id);
+      await until(async () => (await servers()).every((s) => s.id !== id), { what: 'it is gone' });
+    }
+    await world.kube.delete(MACHINES, worker.metadata);
+    if (how === 'restart') await world.restart();
+    else await world.user.compute.servers.delete(id);
+    const told = mine(await world.untilMachines('it is told', (ms) => mine(ms)?.status?.server.state === 'Gone'));
+    expect(serverReady(told)).toMatchObject({ status: 'False', reason: 'ServerGone' });
+    expect(serverReady(told)?.message).toContain('its node goes without a drain');
+    const revision = told?.status?.server.revision;
+    await world.letGo();
+    await world.untilMachines('another takes its place', (ms) => allActive(2)(ms) && !mine(ms));
+    expect(revision).toBe((worker.status?.server.revision ?? 0) + 1);
+    expect(await world.user.network.ports.list({ id: worker.status?.server.portId }).all()).toEqual([]);
+  });
+
+  it('is not told of as gone while its server runs, however long its node takes', async () => {
+    world = await startWorld();
+    await world.createCluster({ workers: 1 });
+    const machines = await world.untilMachines('both run', allActive(2));
+    const worker = machines.find((m) => m.spec.role === 'worker') as Machine;
+    const passes = () => world.engine.passes.filter((p) => p.key.endsWith(worker.metadata.name)).length;
+    await world.kube.delete(MACHINES, worker.metadata);
+    const before = passes();
+    await until(() => passes() > before + 3, { what: 'some looks at it' });
+    const now = (await world.machines()).find((m) => m.metadata.uid === worker.metadata.uid);
+    expect(now?.status?.server).toEqual(worker.status?.server);
+  });
+
   it('is out of the load balancer first, and says so, when it is a control plane', async () => {
     world = await startWorld();
     await world.createCluster({ controlPlanes: 3, workers: 0 });

@@ -107,7 +107,9 @@ export function withConditionOf(
   c: Parameters<typeof withCondition>[1],
   now: number,
 ): Bootstrap | undefined {
-  const said = before.conditions?.find((x) => x.type === c.type);
-  if (said?.status === c.status && said.reason === c.reason && said.message === c.message) return undefined;
-  return { ...before, conditions: withCondition(before.conditions, c, now) };
+  const conditions = withCondition(before.conditions, c, now); // cuts words that are too long
+  const [said, says] = [before.conditions, conditions].map((list) => list?.find((x) => x.type === c.type));
+  if (said?.status === says?.status && said?.reason === says?.reason && said?.message === says?.message)
+    return undefined;
+  return { ...before, conditions };
 }

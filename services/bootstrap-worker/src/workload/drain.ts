@@ -6,15 +6,20 @@ interface Pod extends HasMeta {
   status?: { phase?: string };
 }
 interface Node extends HasMeta {
-  spec?: { unschedulable?: boolean };
+  spec?: { unschedulable?: boolean; providerID?: string };
+  status?: { conditions?: { type: string; status: string; lastTransitionTime?: string }[] };
 }
 
-/** How a drain stands after one look. */
-export interface DrainState {
-  /** Pods that still have to go. */
-  left: number;
-  /** Pods that a PodDisruptionBudget holds, `namespace/name`, sorted; at most five of them. */
-  blocked: string[];
+/** A pod that still has to go, after one look. */
+export interface Leaving {
+  namespace: string;
+  name: string;
+  /** Why its eviction was refused, in words for a person; absent where it was not. */
+  refused?: string;
+  /** When it should have ended, RFC 3339; absent while nobody has asked it to. */
+  endsAt?: string;
+  /** What keeps the object after its containers have ended. */
+  finalizers: readonly string[];
 }
 
 /** Whether a pod has to go before its node may: not one that belongs to the node itself, nor one that has ended. */
@@ -26,28 +31,52 @@ function mustGo(pod: Pod): boolean {
   return !isMirror && !isDaemon && !hasEnded;
 }
 
-/** Keeps new pods off a node. @returns false when there is no such node */
-export async function cordon(workload: Kube, node: string, signal: AbortSignal): Promise<boolean> {
+/** Keeps new pods off a node. @returns since when nobody has heard of its kubelet, RFC 3339, where that is so; undefined when there is no such node */
+export async function cordon(
+  workload: Kube,
+  node: string,
+  signal: AbortSignal,
+): Promise<{ silentSince: string | undefined } | undefined> {
   const found = await workload.get<Node>(NODES, { name: node }, { signal });
-  if (!found) return false;
+  if (!found) return undefined;
   if (!found.spec?.unschedulable) {
     await workload.mergePatch(NODES, { name: node }, { spec: { unschedulable: true } }, { signal });
   }
-  return true;
+  const ready = found.status?.conditions?.find((c) => c.type === 'Ready');
+  return { silentSince: ready?.status === 'Unknown' ? ready.lastTransitionTime : undefined };
+}
+
+/** Why the API refuses an eviction; undefined where this answer is no refusal. */
+function refusal(e: KubeError): string | undefined {
+  if (e.status === 429) {
+    const budget = e.causes.flatMap((c) => /disruption budget (\S+)/i.exec(c.message)?.[1] ?? [])[0];
+    return budget ? `PodDisruptionBudget ${budget}` : 'the API takes no eviction now';
+  }
+  // Kubernetes answers so, and never otherwise: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+  return e.status === 500 && /more than one PodDisruptionBudget/.test(e.message)
+    ? 'more than one PodDisruptionBudget selects it: only one may'
+    : undefined;
 }
 
 /**
  * One round of a drain: asks for the eviction of each pod that has to go and is not yet going. Nothing waits here; the next round
  * looks again.
+ *
+ * @returns the pods that still have to go, in order of their names
  */
-export async function drainOnce(workload: Kube, node: string, signal: AbortSignal): Promise<DrainState> {
+export async function drainOnce(workload: Kube, node: string, signal: AbortSignal): Promise<Leaving[]> {
   const pods = (await workload.listAll<Pod>(PODS, { fieldSelector: `spec.nodeName=${node}` }, { signal })).filter(
     mustGo,
   );
-  const blocked: string[] = [];
+  const left: Leaving[] = [];
   for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp) continue;
-    const { name, namespace, uid } = pod.metadata;
+    const { name, namespace = '', uid, deletionTimestamp, finalizers = [] } = pod.metadata;
+    const leaving: Leaving = { namespace, name, finalizers };
+    left.push(leaving);
+    if (deletionTimestamp) {
+      leaving.endsAt = deletionTimestamp;
+      continue;
+    }
     try {
       await workload.raw(
         'POST',
@@ -63,16 +92,36 @@ export async function drainOnce(workload: Kube, node: string, signal: AbortSigna
     } catch (e) {
       if (!(e instanceof KubeError)) throw e;
       if (e.isNotFound || e.isConflict) continue; // gone, or another pod has its name now
-      if (e.status !== 429) throw e;
-      blocked.push(`${namespace}/${name}`);
+      const refused = refusal(e);
+      if (refused === undefined) throw e;
+      leaving.refused = refused;
     }
   }
-  return { left: pods.length, blocked: blocked.sort().slice(0, 5) };
+  const key = (p: Leaving): string => `${p.namespace}/${p.name}`;
+  return left.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Deletes the Node object. Safe to repeat. */
 export const deleteNode = (workload: Kube, node: string, signal: AbortSignal): Promise<unknown> =>
   workload.delete(NODES, { name: node }, { signal });
+
+/**
+ * Deletes the Node object, but only that of this server: another machine may have the name by now. Safe to repeat.
+ *
+ * @returns whether there was one
+ */
+export async function deleteNodeOf(
+  workload: Kube,
+  node: string,
+  providerId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = await workload.get<Node>(NODES, { name: node }, { signal });
+  if (found?.spec?.providerID !== providerId) return false;
+  const { uid } = found.metadata;
+  await workload.delete(NODES, { name: node }, { ...(uid ? { uid } : {}), signal });
+  return true;
+}
 
 /** Sets the labels that a kubelet may not set on its own node. @returns false when there is no such node yet */
 export async function labelNode(

@@ -107,6 +107,19 @@ describe('Ready of a cluster', () => {
       'Unreachable',
       /watch/,
     ],
+    ['machines leave', { machines: { deleting: true } }, 'ScalingDown', /^machines that are no longer .* removed$/],
+    [
+      'machines cannot leave',
+      { machines: { deleting: true, held: { reason: 'NodeSilent', message: 'delete its server' } } },
+      'ScalingDown',
+      /being removed; held up \(and 1 more\): m1: delete its server$/,
+    ],
+    [
+      'machines leave that could not before',
+      { machines: { deleting: true, held: { reason: 'Draining', message: 'pods move' } } },
+      'ScalingDown',
+      /being removed$/,
+    ],
     ['it is paused before it was ready', { paused: true }, 'Paused', /spec\.paused/],
     [
       'addons go first',

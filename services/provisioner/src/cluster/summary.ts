@@ -151,12 +151,25 @@ function nodes({ machines, pools }: SummaryInput): ConditionInput | undefined {
   const right = counts.every((p) => p.desired === p.machines && p.ready === p.desired);
   if (right && machines.every((m) => !m.metadata.deletionTimestamp)) return undefined;
   if (sum('machines') > sum('desired') || machines.some((m) => m.metadata.deletionTimestamp))
-    return bad(CONDITIONS.ready, 'ScalingDown', 'machines that are no longer asked for are being removed');
+    return bad(CONDITIONS.ready, 'ScalingDown', scalingDown(machines));
   return bad(
     CONDITIONS.ready,
     'NodesPending',
     `${sum('ready')} of ${plural(sum('desired'), 'node')} ready, ${sum('joined')} joined`,
   );
+}
+
+/** What goes on, and what holds up the first machine that cannot leave. */
+function scalingDown(machines: readonly Machine[]): string {
+  const held = machines
+    .flatMap((m) => {
+      const c = m.metadata.deletionTimestamp && findCondition(m.status?.bootstrap?.conditions, 'Drained');
+      return c && c.status === 'False' && c.reason !== 'Draining' ? [`${m.metadata.name}: ${c.message}`] : [];
+    })
+    .sort();
+  const what = 'machines that are no longer asked for are being removed';
+  const more = held.length > 1 ? ` (and ${held.length - 1} more)` : '';
+  return held[0] ? `${what}; held up${more}: ${held[0]}` : what;
 }
 
 function reachable({ cluster }: SummaryInput): ConditionInput | undefined {

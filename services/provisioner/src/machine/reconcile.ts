@@ -4,7 +4,7 @@ import { clusterKeyOf, type Deps } from '../deps.ts';
 import type { MachinePass } from './pass.ts';
 import { deleteServer, leaveEndpoint } from './phases/delete-server.ts';
 import { ensureServer } from './phases/ensure-server.ts';
-import { followServer, MACHINES, observeServer, stateProblem } from './phases/observe-server.ts';
+import { followLeaving, followServer, MACHINES, observeServer, stateProblem } from './phases/observe-server.ts';
 
 /** One pass over one Machine. May be cut short, repeated or late, and must end the same. */
 export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): Promise<Outcome> {
@@ -53,7 +53,7 @@ async function runDeletion(pass: MachinePass): Promise<Outcome> {
   const { d, machine, uid, key, signal } = pass;
   await leaveEndpoint(pass);
   // The node goes before its server: its volumes and its etcd member must be let go in order. Who takes the finalizer off wakes us.
-  if (pass.machine.metadata.finalizers?.includes(FINALIZERS.node)) return;
+  if (pass.machine.metadata.finalizers?.includes(FINALIZERS.node)) return await followLeaving(pass);
   await deleteServer(pass);
   const left = await d.kube.removeFinalizer<Machine>(MACHINES, machine, FINALIZERS.server, { signal });
   if (left) d.machines.wrote(left);

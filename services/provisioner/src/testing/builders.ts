@@ -55,6 +55,8 @@ export function aMachine(o: {
   joined?: boolean;
   server?: object;
   deleting?: boolean;
+  /** Why its node cannot leave. */
+  held?: { reason: string; message: string };
 }): Machine {
   const pool = o.pool ?? 'workers';
   return parseObject(MachineKind, {
@@ -82,7 +84,14 @@ export function aMachine(o: {
     },
     status: {
       ...(o.server ? { server: o.server } : {}),
-      ...(o.joined ? { bootstrap: { joinedAt: '2026-01-01T00:00:30Z' } } : {}),
+      bootstrap: {
+        ...(o.joined ? { joinedAt: '2026-01-01T00:00:30Z' } : {}),
+        ...(o.held
+          ? {
+              conditions: [{ type: 'Drained', status: 'False', ...o.held, lastTransitionTime: '2026-01-01T02:00:00Z' }],
+            }
+          : {}),
+      },
       ...(o.ready === undefined ? {} : { health: { ready: o.ready } }),
     },
   });

@@ -1,5 +1,5 @@
 import { type ConditionInput, type Machine, MachineKind, resourceOf, timestamp } from '@shoto/api';
-import { RetryableError, WaitingError } from '@shoto/reconciler';
+import { type Outcome, RetryableError, WaitingError } from '@shoto/reconciler';
 import { faultOf } from '../../cloud/errors.ts';
 import { bad, CONDITIONS, good, isStated, stated } from '../../conditions.ts';
 import type { ServerView } from '../../region/server-poller.ts';
@@ -70,23 +70,56 @@ export async function observeServer(pass: MachinePass): Promise<void> {
 
 /** A server that ran already: says what became of it. To mend it is the business of self-healing. */
 export async function followServer(pass: MachinePass): Promise<void> {
-  const { machine, region } = pass;
+  const id = pass.machine.status?.server?.id;
+  if (!id) return;
+  const view = pass.region.servers.get(id);
+  if (view) await stateServer(pass, view.status);
+}
+
+/**
+ * The server of a Machine that goes, while its node is not out of its cluster yet: a node whose server is gone needs no drain and could never
+ * be drained, so that it is gone must be told. What no list tells (it was deleted while nobody looked) a look of our own does, seldom.
+ */
+export async function followLeaving(pass: MachinePass): Promise<Outcome> {
+  const { machine, region, memory, cluster, d } = pass;
+  const server = machine.status?.server;
+  // With the whole cluster no node is waited for.
+  if (!server?.id || server.state === 'Gone' || !cluster || cluster.metadata.deletionTimestamp) return undefined;
+  const now = d.clock.now();
+  const listed = region.servers.get(server.id)?.status;
+  // A list is believed for a while: most nodes are out long before that.
+  memory.leavingLookedAt ??= listed && stateOf(listed) !== 'Gone' ? now : Number.NEGATIVE_INFINITY;
+  if (now - memory.leavingLookedAt < d.times.recheckMs) await followServer(pass);
+  else {
+    const found = await readServer(pass, server.id);
+    memory.leavingLookedAt = now;
+    await stateServer(pass, found?.status ?? 'DELETED');
+  }
+  if (pass.machine.status?.server?.state === 'Gone') return undefined;
+  return { requeueAfterMs: memory.leavingLookedAt + d.times.recheckMs - now };
+}
+
+/** States what a status of Nova's means for a server that ran already. */
+async function stateServer(pass: MachinePass, status: string): Promise<void> {
+  const { machine } = pass;
   const server = machine.status?.server;
   const id = server?.id;
   if (!server || !id) return;
-  const view = region.servers.get(id);
-  if (!view) return;
-  let state = stateOf(view.status);
+  let state = stateOf(status);
   if (state === undefined || state === server.state) return;
   let condition: ConditionInput = good(CONDITIONS.server, 'Active', 'the server runs');
   if (state === 'Gone') {
     // A list may say so of a server that is only on its way; gone is what the cloud says of it alone.
-    if (await readServer(pass, id)) state = server.state ?? 'Active';
+    const left = await readServer(pass, id);
+    const isOff = left?.status === 'SOFT_DELETED' && machine.metadata.deletionTimestamp !== undefined;
+    if (left && !isOff) state = server.state ?? 'Active';
     else
       condition = bad(
         CONDITIONS.server,
         'ServerGone',
-        `the server ${id} was deleted, and not by Shoto: delete the machine to have it replaced`,
+        machine.metadata.deletionTimestamp
+          ? `the server ${id} was deleted, and not by Shoto: its node goes without a drain`
+          : `the server ${id} was deleted, and not by Shoto: delete the machine to have it replaced`,
       );
   }
   if (state === 'Stopped') condition = bad(CONDITIONS.server, 'ServerStopped', `the server ${id} is shut off`);
