@@ -34,6 +34,6 @@ export async function fetchArtifact(
   power.throwIfAborted();
   if (found !== a.sha256) {
     fetched.delete(a.url);
-    throw new StepFailed(`${a.name} from ${a.url}: its SHA-256 is not ${a.sha256}`);
+    throw new StepFailed(`${a.name} from ${a.url}: it is sha256:${found}, the release says sha256:${a.sha256}`);
   }
 }

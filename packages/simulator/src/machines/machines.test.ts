@@ -194,7 +194,7 @@ describe('a machine whose image lacks Kubernetes', () => {
     const server = await boot('0'.repeat(64));
     const failed = await until('the step to fail', () => lab.worker.reports.find((r) => r.state === 'failed'));
     server.close();
-    expect(failed).toMatchObject({ step: 'download', log: expect.stringContaining('its SHA-256 is not 0000') });
+    expect(failed).toMatchObject({ step: 'download', log: expect.stringContaining('the release says sha256:0000') });
     expect(lab.machines.counts().clusters).toBe(0);
   });
 });
