@@ -22,8 +22,6 @@ r = c.getresponse()
 print(json.dumps({"status": r.status, "body": json.loads(r.read())}))
 `;
 
-const POD_READS = 'wget -T 5 -O - http://169.254.169.254/openstack/latest/user_data 2>&1';
-
 /** The ticket of a machine that has joined is worth nothing to anybody else, and ordinary users and pods cannot even read it. */
 export async function ticketsAreSafe(scene: ClusterScene): Promise<void> {
   const { lab, say } = scene;
@@ -40,9 +38,16 @@ export async function ticketsAreSafe(scene: ClusterScene): Promise<void> {
     expectThat(exitCode !== 0 && stdout === '', `${name}: an ordinary user reads ${who}: ${stdout.slice(0, 80)}`);
     say(`${name}: an ordinary user who wants ${who}: ${stderr.trim().split('\n').at(-1)}`);
   }
-  const pod = await scene.kubectl(['exec', 'client', '--', 'sh', '-c', `${POD_READS}; echo "exit $?"`]);
-  expectThat(/timed out/.test(pod) && pod.trim().endsWith('exit 1'), `a pod that asks for the user-data hears ${pod}`);
-  say(`a pod that wants it: ${pod.trim().split('\n')[0]}`);
+  const fromPod = (url: string) =>
+    scene.kubectl(['exec', 'client', '--', 'sh', '-c', `timeout 5 wget -q -O - ${url}; echo "exit $?"`]);
+  const heard = await fromPod('http://server.default.svc.cluster.local/');
+  expectThat(/hello from .*\nexit 0/.test(heard), `a pod that asks its Service hears ${heard}`);
+  const guarded = (await fromPod('http://169.254.169.254/openstack/latest/user_data')).trim();
+  expectThat(
+    /^exit (124|143)$/.test(guarded),
+    `a pod that asks for the user-data is not left without an answer: ${guarded}`,
+  );
+  say('a pod that wants it gets no answer in 5 s');
 
   const again = await inside(lab, machine, ['python3', '-c', CHECK_IN_AGAIN]);
   expectThat(again.exitCode === 0, `${name}: could not ask again: ${again.stderr}`);

@@ -11,6 +11,8 @@ export interface MachineMemory {
     /** We saw its birth and asked for no server since: so there is none. */
     fresh: boolean;
   };
+  /** When a port was asked for without an answer, on a network where it cannot be a lock. */
+  portAskedAt?: number;
   serverId?: string;
   /** When we asked for this server. */
   askedAt?: number;

@@ -180,8 +180,14 @@ describe('other endpoints', () => {
 
   it('takes the machine’s own address on a network that all share, and leaves that network alone', async () => {
     world = await startWorld({ endpoint: 'MachineAddress', region: { sharedNetwork: 'flat' } });
-    const flat = await world.user.network.networks.create({ name: 'flat' });
-    await world.user.network.subnets.create({ network_id: flat.id, ip_version: 4, cidr: '10.99.0.0/24', name: 'flat' });
+    // Somebody else's, as a shared network is: its users may not choose MAC addresses on it.
+    const flat = await world.admin.network.networks.create({ name: 'flat', shared: true });
+    await world.admin.network.subnets.create({
+      network_id: flat.id,
+      ip_version: 4,
+      cidr: '10.99.0.0/24',
+      name: 'flat',
+    });
     const before = await world.leftovers();
     await world.createCluster({ workers: 1 });
     const machines = await world.untilMachines('both run', allActive(2));

@@ -71,6 +71,8 @@ export interface World {
   leftovers: () => Promise<Record<string, number>>;
   /** The cloud as the project's user. */
   user: OpenStack;
+  /** The cloud as its administrator, who is of another project. */
+  admin: OpenStack;
   close: () => Promise<void>;
 }
 
@@ -171,6 +173,7 @@ export async function startWorld(
   await provisioner.start();
 
   const user = createClient(cloudFromText(clouds(`${url}/identity/v3`, 'shoto')));
+  const admin = createClient(cloudFromText(clouds(`${url}/identity/v3`, 'admin', 'admin')));
   const ref = { namespace: NAMESPACE, name: 'web' };
   const machines = () => kube.listAll<Machine>(MACHINES, { namespace: NAMESPACE });
   const world: World = {
@@ -240,9 +243,10 @@ export async function startWorld(
     },
     leftovers: () => leftovers(user),
     user,
+    admin,
     async close() {
       await provisioner.close();
-      await Promise.all([kube.close(), own.close(), user.close()]);
+      await Promise.all([kube.close(), own.close(), user.close(), admin.close()]);
       api.close();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
@@ -252,15 +256,15 @@ export async function startWorld(
   return world;
 }
 
-const clouds = (authUrl: string, password: string): string =>
+const clouds = (authUrl: string, password: string, name = 'shoto'): string =>
   JSON.stringify({
     clouds: {
       openstack: {
         auth: {
           auth_url: authUrl,
-          username: 'shoto',
+          username: name,
           password,
-          project_name: 'shoto',
+          project_name: name,
           user_domain_name: 'Default',
           project_domain_name: 'Default',
         },
