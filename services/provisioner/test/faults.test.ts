@@ -41,6 +41,22 @@ describe('a cloud that loses answers', () => {
     });
     expect(world.cloud.state.faults.list()[0]?.hits).toBe(1);
   });
+
+  it('has made one port for each machine on a shared network too, where a port is no lock', async () => {
+    const fault = { match: { operation: 'neutron.port.create' }, count: 1, action: { type: 'lostAnswer' as const } };
+    world = await startWorld({
+      cloud: { ...SLOW_BOOT, faults: [fault] },
+      times: { unsureMs: 2_000 },
+      endpoint: 'MachineAddress',
+      region: { sharedNetwork: 'flat' },
+    });
+    const flat = await world.admin.network.networks.create({ name: 'flat', shared: true });
+    await world.admin.network.subnets.create({ network_id: flat.id, ip_version: 4, cidr: '10.99.0.0/24' });
+    await world.createCluster({ workers: 1 });
+    await world.untilMachines('both servers run', allActive(2));
+    expect(await world.leftovers()).toMatchObject({ servers: 2, ports: 2 });
+    expect(world.cloud.state.faults.list()[0]?.hits).toBe(1);
+  });
 });
 
 describe('a cloud that fails for a while', () => {
