@@ -35,6 +35,7 @@ run('kinds and stories', ['-c', 'e2e/vitest.real.config.ts'], { SHOTO_TIER: 'api
 run("the OpenStack client's contract", ['-c', 'packages/openstack-client-ts/vitest.contract.config.ts'], {
   OS_CLIENT_CONFIG_FILE: lab.cloudsFile,
   OS_CLOUD: 'lab',
+  CONTRACT_ADMIN_CLOUD: 'admin',
 });
 say(failed === 0 ? 'test-real passed' : `test-real: ${failed} FAILED`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -44,6 +44,7 @@ it('documents no reason that is not in the sources', () => {
     'Ready',
     'InEndpoint',
     'Orphans',
+    'Drained',
   ]);
   expect(
     [...new Set(table)].filter(
