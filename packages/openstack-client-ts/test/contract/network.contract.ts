@@ -237,6 +237,33 @@ describe.skipIf(under.missing)(title('network', under), () => {
     expect((await api().securityGroups.get(group.id)).security_group_rules.length).toBe(2);
   });
 
+  it('makes many rules of one group in one call, all or none, and none of two groups', async () => {
+    const [one, two] = await Promise.all(
+      ['sg-a', 'sg-b'].map((name) => api().securityGroups.create({ name: unique(name), description: 'contract' })),
+    );
+    for (const g of [one!, two!]) cleanup.add('security group', () => api().securityGroups.delete(g.id));
+    const rule = (group: string, port: number) => ({
+      security_group_id: group,
+      direction: 'ingress' as const,
+      ethertype: 'IPv4' as const,
+      protocol: 'tcp',
+      port_range_min: port,
+      port_range_max: port,
+    });
+    const ingress = async (group: string) =>
+      (await api().securityGroupRules.list({ security_group_id: group, direction: 'ingress' }).all())
+        .map((r) => r.port_range_min)
+        .sort();
+    await api().securityGroupRules.createMany([rule(one!.id, 22), rule(one!.id, 80)]);
+    expect(await ingress(one!.id)).toEqual([22, 80]);
+    const again = api().securityGroupRules.createMany([rule(one!.id, 443), rule(one!.id, 22)]);
+    await expect(again).rejects.toMatchObject({ status: 409 });
+    expect(await ingress(one!.id)).toEqual([22, 80]);
+    const both = api().securityGroupRules.createMany([rule(one!.id, 444), rule(two!.id, 444)]);
+    await expect(both).rejects.toMatchObject({ status: 400 });
+    expect(await ingress(two!.id)).toEqual([]);
+  });
+
   it('refuses to delete a network with ports of others on it', async () => {
     const port = await api().ports.create({ network_id: network.id });
     cleanup.add('port', () => api().ports.delete(port.id));

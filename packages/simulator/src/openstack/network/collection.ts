@@ -25,6 +25,8 @@ export interface Kind<T extends NetRow> {
   create: (attributes: Json, auth: Auth, base: NetRow) => T;
   update: (row: T, attributes: Json, auth: Auth) => void;
   remove: (row: T, auth: Auth) => void;
+  /** Refuses what may not be made together in one call. */
+  checkMany?: (given: readonly Json[]) => void;
   /** Runs before a list, for things that appear by looking (default groups). */
   beforeList?: (auth: Auth) => void;
 }
@@ -97,6 +99,19 @@ export function writable<T extends NetRow>(kind: Kind<T>, call: Call, auth: Auth
   return row;
 }
 
+/** Several rows in one call: all of them or none. */
+function createMany<T extends NetRow>(cloud: Cloud, kind: Kind<T>, given: readonly Json[], auth: Auth): T[] {
+  kind.checkMany?.(given);
+  const made: T[] = [];
+  try {
+    for (const one of given) made.push(createOne(cloud, kind, one, auth));
+    return made;
+  } catch (e) {
+    for (const row of made.reverse()) kind.remove(row, auth);
+    throw e;
+  }
+}
+
 /** Serves list, show, create (single and bulk), update and delete of one kind under /v2.0. */
 export function serveCollection<T extends NetRow>(service: OpenStackService, cloud: Cloud, kind: Kind<T>): void {
   const { singular, plural, table } = kind;
@@ -117,7 +132,12 @@ export function serveCollection<T extends NetRow>(service: OpenStackService, clo
     const body = jsonBody(call);
     const many = body[plural];
     if (Array.isArray(many)) {
-      const rows = many.map((given) => createOne(cloud, kind, isObject(given) ? given : {}, auth));
+      const rows = createMany(
+        cloud,
+        kind,
+        many.map((given) => (isObject(given) ? given : {})),
+        auth,
+      );
       return { status: 201, text: `{"${plural}":[${rows.map((r) => rowJson(kind, r, auth.isAdmin)).join(',')}]}` };
     }
     const given = body[singular];

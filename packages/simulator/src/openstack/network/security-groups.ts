@@ -104,6 +104,10 @@ export function securityGroupRuleKind(cloud: Cloud): Kind<SecurityGroupRule> {
       remote_address_group_id: { type: 'uuid', nullable: true, put: false },
     },
     view: ruleView,
+    checkMany: (given) => {
+      if (new Set(given.map((rule) => rule.security_group_id)).size > 1)
+        throw badRequest('Only allowed to update rules for one security profile at a time');
+    },
     create: (a, auth, base) => {
       const group = readable(groups, a.security_group_id as string, auth);
       const wanted = checkRule(a);
