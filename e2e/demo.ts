@@ -83,6 +83,9 @@ async function tell(system: System): Promise<void> {
   await cloud.close();
 }
 
+// A reader that goes away (| head) ends nothing half-way: what was started must still be stopped.
+process.stdout.on('error', () => {});
+
 const dir = mkdtempSync(join(tmpdir(), 'shoto-demo-'));
 const interrupted = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
