@@ -39,6 +39,16 @@ export const LABELS = {
   tenant: 'shoto.dev/tenant',
 } as const;
 
+/** Annotations of Shoto. Tenants may write none of them: cluster-api does, for those who may. */
+export const ANNOTATIONS = {
+  /** On a Machine: until when it is kept for study, RFC 3339. It is out of service, and its pool has another in its place. */
+  keepUntil: 'shoto.dev/keep-until',
+  /** On a Machine: why, and who asked, in one line. */
+  keepReason: 'shoto.dev/keep-reason',
+  /** On a Machine that is being deleted: its node part is skipped. Set by cluster-api for who forces it. */
+  force: 'shoto.dev/force',
+} as const;
+
 /** Namespace of a tenant: `tenant-<name>`. */
 export const tenantNamespace = (tenant: string): string => `tenant-${tenant}`;
 

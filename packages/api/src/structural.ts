@@ -15,6 +15,8 @@ declare module 'zod' {
     cel?: CelRule[];
     /** Keep what the schema does not know (`x-kubernetes-preserve-unknown-fields`). */
     preserve?: boolean;
+    /** A number or a string (`x-kubernetes-int-or-string`): the one union that a structural schema knows. */
+    intOrString?: boolean;
     listType?: 'map' | 'set' | 'atomic';
     listMapKeys?: string[];
   }
@@ -22,7 +24,7 @@ declare module 'zod' {
 
 type Json = Record<string, unknown>;
 
-const OURS = ['cel', 'preserve', 'listType', 'listMapKeys', 'id', '$schema', 'propertyNames'];
+const OURS = ['cel', 'preserve', 'intOrString', 'listType', 'listMapKeys', 'id', '$schema', 'propertyNames'];
 
 /** Says what a structural schema may not hold, where the generator met it. */
 export class NotStructuralError extends Error {
@@ -40,7 +42,7 @@ export class NotStructuralError extends Error {
  * @throws {NotStructuralError} on unions and tuples, which structural schemas do not know
  */
 export function structural(schema: z.ZodType): Json {
-  return z.toJSONSchema(schema, {
+  const made = z.toJSONSchema(schema, {
     target: 'openapi-3.0',
     io: 'input',
     reused: 'inline',
@@ -48,8 +50,11 @@ export function structural(schema: z.ZodType): Json {
     unrepresentable: 'throw',
     override: ({ zodSchema, jsonSchema }) => {
       const js = jsonSchema as Json;
-      if (js.anyOf || js.oneOf || js.prefixItems) throw new NotStructuralError('A union or a tuple');
       const meta = z.globalRegistry.get(zodSchema as unknown as z.ZodType) ?? {};
+      if (meta.intOrString) {
+        delete js.anyOf;
+        js['x-kubernetes-int-or-string'] = true;
+      }
       for (const k of OURS) delete js[k];
       if (meta.cel?.length) js['x-kubernetes-validations'] = meta.cel;
       if (meta.preserve) js['x-kubernetes-preserve-unknown-fields'] = true;
@@ -65,4 +70,15 @@ export function structural(schema: z.ZodType): Json {
       if (js.format === 'date-time') delete js.pattern;
     },
   }) as Json;
+  // Not before: what a schema says of itself is known after what it was made from.
+  refuseUnions(made);
+  return made;
+}
+
+function refuseUnions(schema: unknown): void {
+  if (typeof schema !== 'object' || schema === null) return;
+  const { anyOf, oneOf, prefixItems } = schema as Json;
+  if (Array.isArray(anyOf) || Array.isArray(oneOf) || Array.isArray(prefixItems))
+    throw new NotStructuralError('A union or a tuple');
+  for (const part of Object.values(schema)) refuseUnions(part);
 }

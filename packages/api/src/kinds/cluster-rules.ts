@@ -2,7 +2,15 @@ import { overlap } from '../cidr.ts';
 import type { Rule } from '../kind.ts';
 import { DNS_LABEL } from '../meta.ts';
 import { compareReleases, parseRelease } from '../release-name.ts';
-import { CLUSTER_NAME_MAX, type ClusterSpec, type NodePool, POOL_FIXED, poolFixedMessage } from './cluster-spec.ts';
+import {
+  CLUSTER_NAME_MAX,
+  type ClusterSpec,
+  isNone,
+  NO_ROOM,
+  type NodePool,
+  SERVER_GROUP_FIXED,
+} from './cluster-spec.ts';
+import { isTimeZone, NO_TIME_ZONE } from './maintenance-window.ts';
 
 const MINOR = (field: string) => `int(${field}.split('.')[1])`;
 const PATCH = (field: string) => `int(${field}.split('.')[2].split('-')[0])`;
@@ -22,28 +30,28 @@ const disjoint = (
   check: ({ spec }) => !overlap(spec.network[a], spec.network[b]),
 });
 
-const fixed = (
-  field: 'region' | 'network' | 'controlPlane' | 'addons' | 'template',
-  why: string,
-): Rule<ClusterSpec> => ({
-  cel: `has(self.spec.${field}) == has(oldSelf.spec.${field}) && (!has(self.spec.${field}) || self.spec.${field} == oldSelf.spec.${field})`,
+const fixed = (field: 'region' | 'network', why: string): Rule<ClusterSpec> => ({
+  cel: `self.spec.${field} == oldSelf.spec.${field}`,
   message: `${field} cannot change${why}`,
   fieldPath: `.spec.${field}`,
   check: (now, before) => !before || same(now.spec[field], before.spec[field]),
 });
 
-const poolFixed = (field: (typeof POOL_FIXED)[number]): Rule<ClusterSpec> => {
+/** A rule that the CRD holds on each pool. @param isWrong - asked of a pool and of what it was before */
+const ofPools = (
+  message: string,
+  isWrong: (pool: NodePool, before: NodePool | undefined) => boolean,
+): Rule<ClusterSpec> => {
   const items: Rule<ClusterSpec>['items'] = (now, before) =>
-    now.spec.nodePools.flatMap((p: NodePool, i) => {
-      const o = before?.spec.nodePools.find((x) => x.name === p.name);
-      return o && !same(p[field], o[field]) ? [i] : [];
-    });
-  return {
-    message: poolFixedMessage(field),
-    fieldPath: '.spec.nodePools',
-    items,
-    check: (now, before) => items(now, before).length === 0,
-  };
+    now.spec.nodePools.flatMap((p, i) =>
+      isWrong(
+        p,
+        before?.spec.nodePools.find((x) => x.name === p.name),
+      )
+        ? [i]
+        : [],
+    );
+  return { message, fieldPath: '.spec.nodePools', items, check: (now, before) => items(now, before).length === 0 };
 };
 
 /** Deep equality of plain data, whatever the order of the keys. */
@@ -96,19 +104,33 @@ export const clusterRules: Rule<ClusterSpec>[] = [
       ),
   },
   {
-    cel: notOlder('self.spec.release', 'oldSelf.spec.release'),
-    message: 'release cannot go below the one that runs',
+    // Below what a control-plane machine has joined with there is no way back: its data may be in the new form already.
+    cel: `has(oldSelf.status) && has(oldSelf.status.infrastructure) && has(oldSelf.status.infrastructure.release) ? ${notOlder('self.spec.release', 'oldSelf.status.infrastructure.release')} : ${notOlder('self.spec.release', 'oldSelf.spec.release')}`,
+    message:
+      'release cannot go below the one that the control plane runs: Kubernetes has no way back; a pool can stay on, or go back to, an older release by a release of its own',
     fieldPath: '.spec.release',
-    check: (now, before) => !before || compareReleases(now.spec.release, before.spec.release) >= 0,
+    check: (now, before) =>
+      !before || compareReleases(now.spec.release, runningRelease(before) ?? before.spec.release) >= 0,
   },
   {
-    cel: 'self.spec.release == oldSelf.spec.release',
-    message: 'release cannot change yet: upgrades are not built',
-    fieldPath: '.spec.release',
-    check: (now, before) => !before || now.spec.release === before.spec.release,
+    cel: 'self.spec.controlPlane.serverGroupPolicy == oldSelf.spec.controlPlane.serverGroupPolicy',
+    message: SERVER_GROUP_FIXED,
+    fieldPath: '.spec.controlPlane.serverGroupPolicy',
+    check: (now, before) =>
+      !before || now.spec.controlPlane.serverGroupPolicy === before.spec.controlPlane.serverGroupPolicy,
+  },
+  {
+    // In the CRD it is a rule of the field itself.
+    message: NO_TIME_ZONE,
+    fieldPath: '.spec.maintenanceWindow.timeZone',
+    check: ({ spec }) => !spec.maintenanceWindow || isTimeZone(spec.maintenanceWindow.timeZone),
   },
   fixed('region', ': a cluster cannot move'),
   fixed('network', ''),
-  fixed('controlPlane', ' yet: its machines would have to be replaced'),
-  ...POOL_FIXED.map(poolFixed),
+  ofPools(SERVER_GROUP_FIXED, (p, before) => before !== undefined && p.serverGroupPolicy !== before.serverGroupPolicy),
+  ofPools(NO_ROOM, (p) => isNone(p.maxSurge) && isNone(p.maxUnavailable)),
 ];
+
+/** The newest release that a control-plane machine of the stored Cluster has joined with. */
+const runningRelease = (before: object): string | undefined =>
+  (before as { status?: { infrastructure?: { release?: string } } }).status?.infrastructure?.release;

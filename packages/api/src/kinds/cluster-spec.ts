@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dnsLabel, ipv4Cidr, labels, objectName, RootVolume, Taint } from '../meta.ts';
 import { RELEASE_NAME } from '../release-name.ts';
+import { DAYS, NO_TIME_ZONE, TIME_OF_DAY } from './maintenance-window.ts';
 
 /** Longest name of a Cluster: with pool and suffix it must stay a host name. */
 export const CLUSTER_NAME_MAX = 32;
@@ -13,6 +14,16 @@ const release = () => z.string().max(32).regex(RELEASE_NAME);
 const flavor = () => z.string().min(1).max(255);
 const zones = () => z.array(z.string().min(1).max(255)).max(32).meta({ listType: 'set' });
 const spread = () => z.enum(['soft-anti-affinity', 'anti-affinity']);
+const seconds = () => z.int().min(0).max(604_800);
+/** How nodes leave; names as in Cluster API. */
+const wayOut = {
+  nodeDrainTimeoutSeconds: seconds()
+    .default(0)
+    .describe('After this many seconds a drain is given up and the machine goes; 0: never, it waits and says so.'),
+  nodeVolumeDetachTimeoutSeconds: seconds()
+    .default(0)
+    .describe('After this many seconds volumes that do not detach are given up; 0: never, it waits and says so.'),
+};
 
 export const ControlPlane = z.object({
   count: z.int().min(1).max(5).default(1).describe('Control-plane machines: 1, 3 or 5.'),
@@ -22,22 +33,22 @@ export const ControlPlane = z.object({
   serverGroupPolicy: spread()
     .default('soft-anti-affinity')
     .describe('Whether machines may (soft) or must never share a host.'),
+  ...wayOut,
 });
 
-/** Fields of a pool that its machines are made from. */
-export const POOL_FIXED = [
-  'flavor',
-  'release',
-  'zones',
-  'rootVolume',
-  'serverGroupPolicy',
-  'labels',
-  'taints',
-] as const;
+/** Why the server group of a pool, or of the control plane, cannot change. */
+export const SERVER_GROUP_FIXED =
+  'serverGroupPolicy cannot change: a server stays in the group that it was made in; add a pool with the new policy and remove the old one';
 
-/** Why one of {@link POOL_FIXED} cannot change. */
-export const poolFixedMessage = (field: string): string =>
-  `${field} of an existing pool cannot change, since its machines would have to be replaced: only count may; add a pool with the new ${field} and remove the old one`;
+/** A count of machines, or a share of the pool such as `25%`; as `maxSurge` of a Deployment. */
+const countOrShare = () =>
+  z
+    .union([z.int().min(0).max(POOL_COUNT_MAX), z.string().regex(/^([0-9]|[1-9][0-9]|100)%$/)], {
+      error: 'must be a number of machines, 0 or more, or a share such as "25%"',
+    })
+    .meta({ intOrString: true });
+/** Whether a count or share is none at all. */
+export const isNone = (countOrShare: number | string): boolean => Number.parseInt(String(countOrShare), 10) === 0;
 
 const NodePoolFields = z.object({
   name: dnsLabel(POOL_NAME_MAX).describe('Name of the pool, unique in the cluster.'),
@@ -51,13 +62,30 @@ const NodePoolFields = z.object({
     .describe('Whether machines may (soft) or must never share a host.'),
   labels: labels().optional().describe('Labels of the nodes.'),
   taints: z.array(Taint).max(16).optional().describe('Taints of the nodes.').meta({ listType: 'atomic' }),
+  maxSurge: countOrShare()
+    .default(1)
+    .describe('How many machines above count may exist while machines are replaced: a number, or a share such as 25%.'),
+  maxUnavailable: countOrShare()
+    .default(0)
+    .describe('How many of count may be missing while machines are replaced: a number, or a share such as 25%.'),
+  ...wayOut,
 });
+const none = (field: string): string => `(self.${field} == 0 || self.${field} == '0%')`;
+/** Why a pool that may neither grow nor shrink is refused. */
+export const NO_ROOM =
+  'maxSurge and maxUnavailable cannot both be 0: no machine could ever be replaced; let maxSurge be 1';
 // The rules stand on the item: there a list-map's new and old items are matched by name, which keeps their cost low.
 export const NodePool = NodePoolFields.meta({
-  cel: POOL_FIXED.map((field) => ({
-    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-    message: poolFixedMessage(field),
-  })),
+  cel: [
+    { rule: 'self.serverGroupPolicy == oldSelf.serverGroupPolicy', message: SERVER_GROUP_FIXED },
+    ...['maxSurge', 'maxUnavailable'].map((field) => ({
+      // What an int-or-string may be, its schema cannot say.
+      rule: `type(self.${field}) == string ? self.${field}.matches('^([0-9]|[1-9][0-9]|100)%$') : (self.${field} >= 0 && self.${field} <= ${POOL_COUNT_MAX})`,
+      message: `${field} must be a number of machines, 0 or more, or a share such as "25%"`,
+      fieldPath: `.${field}`,
+    })),
+    { rule: `!(${none('maxSurge')} && ${none('maxUnavailable')})`, message: NO_ROOM },
+  ],
 });
 /** One node pool of a Cluster. */
 export type NodePool = z.output<typeof NodePool>;
@@ -97,7 +125,38 @@ export const ClusterSpec = z.object({
   nodePools: nodePools().default([]).describe('Pools of worker machines.'),
   addons: addons().default([]).describe('Addons of the cluster; one of them must provide its pod network.'),
   paused: z.boolean().default(false).describe('Nothing is made, changed or removed while true.'),
+  maintenanceWindow: z
+    .object({
+      timeZone: z
+        .string()
+        .min(1)
+        .max(64)
+        .default('UTC')
+        .describe('IANA time zone that start is in, such as Asia/Tokyo.')
+        // On the field itself: an unknown zone is an error of the expression, which an API server blames on the place of the rule.
+        .meta({ cel: [{ rule: "timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0", message: NO_TIME_ZONE }] }),
+      days: z
+        .array(z.enum(DAYS))
+        .min(1)
+        .max(7)
+        .default([...DAYS])
+        .describe('Days on which it opens.')
+        .meta({ listType: 'set' }),
+      start: z.string().max(5).regex(TIME_OF_DAY).describe('When it opens, HH:MM in timeZone.'),
+      durationMinutes: z.int().min(30).max(1440).default(120).describe('How long it stays open.'),
+    })
+    .optional()
+    .describe(
+      'When machines may be replaced because of a change of release, image, flavor and the like; any time where absent. Sizing and healing do not wait for it.',
+    ),
+  healing: z
+    .object({
+      enabled: z.boolean().default(true).describe('Whether sick machines are rebooted and replaced.'),
+    })
+    .prefault({})
+    .describe('What is done about sick machines.'),
 });
+export type MaintenanceWindow = NonNullable<z.output<typeof ClusterSpec>['maintenanceWindow']>;
 export type ClusterSpec = z.output<typeof ClusterSpec>;
 export type ClusterSpecInput = z.input<typeof ClusterSpec>;
 

@@ -51,13 +51,32 @@ export const ClusterStatus = z
               machines: z.int().min(0).describe('Machines that exist.'),
               joined: z.int().min(0).describe('Machines whose node has joined.'),
               ready: z.int().min(0).describe('Machines whose node is Ready and whose pod network works.'),
+              outdated: z
+                .int()
+                .min(0)
+                .optional()
+                .describe('Machines that are made from something else than the spec asks for, and are to be replaced.'),
             }),
           )
           .max(33)
           .optional()
           .describe('Counts by pool, gathered for two seconds before they are written.')
           .meta({ listType: 'map', listMapKeys: ['name'] }),
-        conditions: conditions('of network, endpoint and machines'),
+        release: z
+          .string()
+          .max(32)
+          .optional()
+          .describe('Newest release that a control-plane machine has joined with: spec.release never goes below it.'),
+        rollout: z
+          .object({
+            release: z.string().max(32).describe('Release that machines are brought to now: one step of the way.'),
+            startedAt: time().describe('When this step began.'),
+          })
+          .optional()
+          .describe('The replacement of machines that goes on; absent while every machine is as asked for.'),
+        conditions: conditions(
+          'of network, endpoint and machines: NetworkReady, EndpointReady, MachinesReady, UpToDate',
+        ),
       })
       .prefault({})
       .describe("The provisioner's map."),
@@ -70,7 +89,31 @@ export const ClusterStatus = z
           .describe('UID of the Machine that may join the control plane now: etcd takes one new member at a time.'),
         initialized: z.boolean().optional().describe('Whether the first control-plane machine is up.'),
         initializedAt: time().optional().describe('When it was.'),
-        conditions: conditions('of the control plane: PKIReady, Initialized, EndpointHealthy'),
+        configRelease: z
+          .string()
+          .max(32)
+          .optional()
+          .describe("Release that kubeadm's ConfigMaps in the cluster are written for."),
+        addonsRelease: z
+          .string()
+          .max(32)
+          .optional()
+          .describe("Release that kubeadm's own addons, kube-proxy and CoreDNS, run at."),
+        images: z
+          .array(
+            z.object({
+              release: z.string().max(32).describe('Release.'),
+              coreDNS: z.string().max(255).describe('Image of CoreDNS that kubeadm of this release installs.'),
+              kubeProxy: z.string().max(255).describe('Image of kube-proxy.'),
+            }),
+          )
+          .max(4)
+          .optional()
+          .describe('What kubeadm of each release in use says of its own addons.')
+          .meta({ listType: 'map', listMapKeys: ['release'] }),
+        conditions: conditions(
+          'of the control plane: PKIReady, Initialized, EndpointHealthy, EtcdHealthy, AddonsFollow',
+        ),
       })
       .prefault({})
       .describe("The bootstrap-worker's map."),
@@ -96,7 +139,7 @@ export const ClusterStatus = z
     health: z
       .object({
         revision: revision(),
-        conditions: conditions('of the nodes as seen from outside: Reachable'),
+        conditions: conditions('of the nodes as seen from outside: Reachable, HealingHeld, Storm'),
       })
       .prefault({})
       .describe("self-healing's map."),

@@ -20,7 +20,27 @@ export const MachineSpec = z.object({
   rootVolume: RootVolume.optional().describe("Boot from a volume of this size; the flavor's disk where absent."),
   labels: labels().optional().describe('Labels of the node.'),
   taints: z.array(Taint).max(16).optional().describe('Taints of the node.').meta({ listType: 'atomic' }),
+  nodeDrainTimeoutSeconds: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('After this many seconds a drain is given up; never where absent or 0.'),
+  nodeVolumeDetachTimeoutSeconds: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('After this many seconds volumes that do not detach are given up; never where absent or 0.'),
 });
+
+/** What of a Machine's spec may change in place: nothing of it is in the server. */
+export const MACHINE_MUTABLE = [
+  'labels',
+  'taints',
+  'nodeDrainTimeoutSeconds',
+  'nodeVolumeDetachTimeoutSeconds',
+] as const;
+
+const FIXED = ['cluster', 'role', 'pool', 'region', 'release', 'image', 'flavor', 'zone', 'rootVolume'] as const;
 
 /** What the cloud says of the machine's server. */
 export const ServerState = z.enum(['Pending', 'Building', 'Active', 'Stopped', 'Error', 'Deleting', 'Gone']);
@@ -36,7 +56,17 @@ export const MachineStatus = z
         addresses: z.array(z.string().max(64)).max(8).optional().describe('Its addresses.').meta({ listType: 'set' }),
         zone: z.string().max(255).optional().describe('Availability zone that it runs in.'),
         activeAt: time().optional().describe('When it became ACTIVE; the ticket is good from then.'),
-        conditions: conditions('of the server: ServerReady'),
+        hostId: z
+          .string()
+          .max(64)
+          .optional()
+          .describe("Nova's hostId: which host it is on, the same for servers of one project on one host."),
+        handled: z
+          .int()
+          .min(0)
+          .optional()
+          .describe('Number of the last order of self-healing (status.health.order) that was carried out.'),
+        conditions: conditions('of the server: ServerReady, InEndpoint'),
       })
       .prefault({})
       .describe("The provisioner's map."),
@@ -63,7 +93,9 @@ export const MachineStatus = z
           .optional()
           .describe('Steps that failed or took more than 10 s.')
           .meta({ listType: 'map', listMapKeys: ['name'] }),
-        conditions: conditions("of the node's way in and out: Joined, TicketMisused, Drained"),
+        conditions: conditions(
+          "of the node's way in and out: Joined, TicketMisused, Drained, VolumesDetached, MemberRemoved",
+        ),
       })
       .prefault({})
       .describe("The bootstrap-worker's map."),
@@ -71,7 +103,23 @@ export const MachineStatus = z
       .object({
         revision: revision(),
         ready: z.boolean().optional().describe('Node Ready, and its pod network works.'),
-        conditions: conditions('of the node: Healthy'),
+        unreachable: z
+          .boolean()
+          .optional()
+          .describe('The node is silent or gone: nobody can end its pods, so a drain would wait for ever.'),
+        order: z
+          .object({
+            number: z.int().min(1).describe('Counts the orders for this machine.'),
+            action: z
+              .enum(['Reboot', 'HardReboot', 'Replace'])
+              .describe('What the provisioner is to do: the rung of the ladder.'),
+            at: time().describe('When it was decided.'),
+            reason: z.string().max(128).describe('What ails the machine, in CamelCase.'),
+          })
+          .optional()
+          .describe('What is to be done about a sick machine: the grant, written before the deed.'),
+        sickSince: time().optional().describe('Since when it is sick without a break.'),
+        conditions: conditions('of the node: Healthy, Remediation'),
       })
       .prefault({})
       .describe("self-healing's map."),
@@ -120,12 +168,11 @@ export const MachineKind = defineKind({
       priority: 1,
     },
   ],
-  rules: [
-    {
-      cel: 'self.spec == oldSelf.spec',
-      message: 'a machine is never edited: it is replaced',
-      fieldPath: '.spec',
-      check: (now, before) => !before || JSON.stringify(now.spec) === JSON.stringify(before.spec),
-    },
-  ],
+  rules: FIXED.map((field) => ({
+    cel: `has(self.spec.${field}) == has(oldSelf.spec.${field}) && (!has(self.spec.${field}) || self.spec.${field} == oldSelf.spec.${field})`,
+    message: `${field} of a machine cannot change: it is replaced`,
+    fieldPath: `.spec.${field}`,
+    check: (now: { spec: MachineSpec }, before: { spec: MachineSpec } | undefined) =>
+      !before || JSON.stringify(now.spec[field]) === JSON.stringify(before.spec[field]),
+  })),
 });

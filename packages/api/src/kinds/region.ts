@@ -73,6 +73,13 @@ export const RegionSpec = z.object({
     })
     .prefault({})
     .describe('How hard Shoto may press this cloud.'),
+  limits: z
+    .object({
+      machinesPerCluster: z.int().min(1).max(10000).optional().describe('Most machines of one cluster.'),
+      machines: z.int().min(1).max(1_000_000).optional().describe('Most machines of all clusters together.'),
+    })
+    .prefault({})
+    .describe('How large clusters may be in this region; unlimited where absent.'),
   pollSeconds: z
     .int()
     .min(1)

@@ -3,6 +3,17 @@ import { defineKind, type ObjectOf } from '../kind.ts';
 
 export const TenantSpec = z.object({
   displayName: z.string().max(128).optional().describe('Name for people.'),
+  quota: z
+    .object({
+      machines: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .optional()
+        .describe('Most machines of all clusters of the tenant together.'),
+    })
+    .prefault({})
+    .describe('How much the team may ask for; unlimited where absent.'),
 });
 export const TenantStatus = z.object({}).prefault({});
 
