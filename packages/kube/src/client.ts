@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import { KubeError } from './errors.ts';
+import { type ExecResult, execOn, execPath } from './exec.ts';
 import { patchStatusMap, removeFinalizer } from './guarded-patches.ts';
 import { createPath, listPath, objectPath, type Subresource } from './paths.ts';
 import { type Gate, noAnswer, type RequestEvent, Transport } from './transport.ts';
@@ -231,6 +232,22 @@ export class KubeClient {
     o: CallOptions & { contentType?: string; accept?: string } = {},
   ): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: string }> {
     return await this.#text(method, verbOf(method), path, o, body, o.contentType, o.accept);
+  }
+
+  /**
+   * Runs a command in a container and waits for its end. Without stdin or terminal; for short commands that are run for their answer
+   * (at most 4 MiB of it). Asks for the verb `create` of `pods/exec`.
+   *
+   * @param ref - the pod
+   * @param command - program and arguments; there is no shell
+   * @returns its exit code and what it said; a code other than 0 is no error
+   * @throws {KubeError} the API refuses, the kubelet does not answer (500), the command cannot be started, or it takes too long (`Timeout`)
+   */
+  async exec(ref: ObjectRef, container: string, command: readonly string[], o: CallOptions = {}): Promise<ExecResult> {
+    const path = execPath(ref, container, command);
+    const timeout = AbortSignal.timeout(o.timeoutMs ?? this.#timeoutMs);
+    const signal = o.signal ? AbortSignal.any([o.signal, timeout]) : timeout;
+    return await this.#transport.onOwnSocket(path, 'create', (socket) => execOn(socket, path, signal));
   }
 
   /** Opens a watch: the lines of its answer. Used by the `Reflector`. */

@@ -1,6 +1,7 @@
 export { KubeClient, type KubeClientOptions } from './client.ts';
 export { type Connection, connectionFromKubeconfig, KubeconfigError } from './connection.ts';
 export { type ErrorCause, KubeError } from './errors.ts';
+export type { ExecResult } from './exec.ts';
 export { countRequests } from './metrics.ts';
 export type { Subresource } from './paths.ts';
 export { type EventRecord, type Regarding, recordEvent } from './record-event.ts';
@@ -23,4 +24,5 @@ export {
   type ResourceType,
   refOf,
 } from './types.ts';
+export { WatchedObject, type WatchedObjectOptions } from './watched-object.ts';
 export { WorkloadPool, type WorkloadPoolOptions } from './workload-pool.ts';

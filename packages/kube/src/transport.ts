@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, errors } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, errors } from 'undici';
 import type { Connection } from './connection.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
 import type { Login } from './login-plugin.ts';
@@ -57,6 +57,14 @@ export interface Answer {
   body: Dispatcher.ResponseData['body'];
 }
 
+/** What a connection of its own is made with. Holds secrets. */
+export interface OwnSocket {
+  /** `https://host:port`, with the path of the server's root where it has one. */
+  origin: string;
+  headers: Record<string, string>;
+  connect: buildConnector.BuildOptions;
+}
+
 /** Sends requests over few kept sockets with the credentials of a {@link Connection}. */
 export class Transport {
   readonly #o: TransportOptions;
@@ -92,6 +100,36 @@ export class Transport {
           (r.method === 'GET' && e.reason === 'Unreachable' && wasConnected(e.cause)));
       if (!again) throw e;
       return await this.#once(r, e.status === 401);
+    }
+  }
+
+  /**
+   * Lends out what a connection of its own needs, which a WebSocket does; counted, and let through the gate, as one request.
+   *
+   * @param run - must throw {@link KubeError} where it fails; resolved counts as status 101
+   */
+  async onOwnSocket<T>(path: string, verb: RequestEvent['verb'], run: (s: OwnSocket) => Promise<T>): Promise<T> {
+    const where = path.split('?')[0] ?? path;
+    this.#o.gate?.enter('GET', where);
+    const started = performance.now();
+    let status = 0;
+    let aborted = false;
+    try {
+      const headers = await this.#headers({}, false);
+      const connect = { ...this.#tls(), allowH2: false };
+      const value = await run({ origin: this.#origin + this.#prefix, headers, connect });
+      status = 101;
+      return value;
+    } catch (e) {
+      const error = e instanceof KubeError ? e : noAnswer('GET', where, e);
+      status = error.status;
+      // Given up, or a command that takes its time: it says nothing of whether the server can be reached.
+      aborted = error.reason === 'Aborted' || error.reason === 'Timeout' || error.reason === 'TooLong';
+      throw error;
+    } finally {
+      this.#o.gate?.leave(aborted ? undefined : status !== 0);
+      const ms = performance.now() - started;
+      this.#o.onRequest?.({ method: 'GET', verb, path: where, resource: resourceOf(where), status, ms });
     }
   }
 
@@ -145,7 +183,7 @@ export class Transport {
     }
   }
 
-  async #headers(r: Send, loginAgain: boolean): Promise<Record<string, string>> {
+  async #headers(r: Pick<Send, 'accept' | 'contentType'>, loginAgain: boolean): Promise<Record<string, string>> {
     const { connection } = this.#o;
     if (connection.login && (!this.#login || loginAgain)) {
       const login = await connection.login(loginAgain);
@@ -161,9 +199,6 @@ export class Transport {
   }
 
   #agent(kind: 'requests' | 'watches'): Agent {
-    const { connection: c } = this.#o;
-    const cert = this.#login?.cert ?? c.cert;
-    const key = this.#login?.key ?? c.key;
     const keepAlive = this.#o.keepAliveMs ?? 55_000;
     this.#agents[kind] ??= new Agent({
       // One connection carries all requests, where the server can; `pipelining` stays unset, so that HTTP/1.1 sends one at a time.
@@ -171,17 +206,24 @@ export class Transport {
       ...(kind === 'requests' ? { connections: this.#o.maxSockets ?? 16 } : {}),
       keepAliveTimeout: keepAlive,
       keepAliveMaxTimeout: keepAlive,
-      connect: {
-        preferH2: true,
-        timeout: this.#o.connectTimeoutMs ?? 5_000,
-        ...(c.ca ? { ca: c.ca } : {}),
-        ...(cert ? { cert } : {}),
-        ...(key ? { key } : {}),
-        ...(c.serverName ? { servername: c.serverName } : {}),
-        ...(c.insecure ? { rejectUnauthorized: false } : {}),
-      },
+      connect: { preferH2: true, ...this.#tls() },
     });
     return this.#agents[kind];
+  }
+
+  /** How a connection is made: whom we trust there, and who we are. */
+  #tls(): OwnSocket['connect'] {
+    const { connection: c } = this.#o;
+    const cert = this.#login?.cert ?? c.cert;
+    const key = this.#login?.key ?? c.key;
+    return {
+      timeout: this.#o.connectTimeoutMs ?? 5_000,
+      ...(c.ca ? { ca: c.ca } : {}),
+      ...(cert ? { cert } : {}),
+      ...(key ? { key } : {}),
+      ...(c.serverName ? { servername: c.serverName } : {}),
+      ...(c.insecure ? { rejectUnauthorized: false } : {}),
+    };
   }
 
   /** The next request opens a new connection; what is under way on the old one may end. */

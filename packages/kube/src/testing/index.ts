@@ -1,1 +1,2 @@
 export { type FakeApi, type SeenRequest, startFakeApi } from './fake-api.ts';
+export { applyJsonPatch } from './json-patch.ts';
