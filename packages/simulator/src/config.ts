@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CURES, NODE_FAULTS } from './core/faults.ts';
 
 const milliseconds = z.number().min(0).describe('Milliseconds.');
 
@@ -16,6 +17,82 @@ export const latencySchema = z.strictObject({
 });
 
 const regex = z.string().refine(isRegex, { error: 'is not a regular expression' });
+
+const nodeFault = {
+  fault: z.enum(NODE_FAULTS),
+  forMs: milliseconds.optional().describe('It ends by itself.'),
+  curedBy: z.enum(CURES).optional(),
+};
+
+/** Which machines are to fail, and how. */
+export const nodeFaultSchema = z
+  .strictObject({
+    server: z.string().min(1).optional().describe('Name or id.'),
+    zone: z.string().min(1).optional().describe('All servers of a zone.'),
+    host: z.string().min(1).optional().describe('All servers on a host, or the hash that projects see of it.'),
+    share: z.number().gt(0).max(1).default(1).describe('A part of them, drawn by chance.'),
+    ...nodeFault,
+  })
+  .refine((f) => [f.server, f.zone, f.host].filter((v) => v !== undefined).length === 1, {
+    error: 'exactly one of server, zone and host says which machines',
+  });
+
+/** A fault rule of a Kubernetes API, without or with an id. */
+export const apiFaultSchema = z.strictObject({
+  id: z.string().min(1).optional(),
+  match: z
+    .strictObject({
+      cluster: z.string().min(1).optional(),
+      verb: z.enum(['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection']).optional(),
+      resource: z.string().min(1).optional(),
+      user: regex.optional(),
+    })
+    .default({}),
+  rate: z.number().min(0).max(1).optional(),
+  count: z.number().int().min(0).optional(),
+  after: z.number().int().min(0).optional(),
+  forMs: milliseconds.optional(),
+  action: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('delay'), ms: milliseconds }),
+    z.strictObject({
+      type: z.literal('status'),
+      status: z.number().int().min(400).max(599),
+      message: z.string().optional(),
+      retryAfter: z.number().int().min(0).optional(),
+    }),
+    z.strictObject({ type: z.literal('hang') }),
+    z.strictObject({ type: z.literal('reset') }),
+    z.strictObject({ type: z.literal('lostAnswer') }),
+  ]),
+});
+
+/** The way to a workload cluster's API that is to be cut. */
+export const cutSchema = z
+  .strictObject({
+    cluster: z.string().min(1).optional().describe("A cluster's name: all its outside addresses."),
+    address: z.string().min(1).optional(),
+    how: z.enum(['hang', 'refuse']).default('hang'),
+    forMs: milliseconds.optional(),
+  })
+  .refine((c) => (c.cluster === undefined) !== (c.address === undefined), {
+    error: 'exactly one of cluster and address says which way',
+  });
+
+/** Deprecated APIs that somebody is to have asked for. */
+export const deprecatedSchema = z.strictObject({
+  cluster: z.string().min(1),
+  apis: z
+    .array(
+      z.strictObject({
+        group: z.string(),
+        version: z.string().min(1),
+        resource: z.string().min(1),
+        subresource: z.string().default(''),
+        removedRelease: z.string().default(''),
+      }),
+    )
+    .min(1),
+});
 
 /** A fault rule, without or with an id. */
 export const faultSchema = z.strictObject({
@@ -45,11 +122,7 @@ export const faultSchema = z.strictObject({
     z.strictObject({ type: z.literal('lateDeed'), afterMs: milliseconds }),
     z.strictObject({ type: z.literal('hang') }),
     z.strictObject({ type: z.literal('serverError'), message: z.string().min(1) }),
-    z.strictObject({
-      type: z.literal('node'),
-      fault: z.enum(['die', 'silent', 'diskFull']),
-      afterMs: milliseconds.default(0),
-    }),
+    z.strictObject({ type: z.literal('node'), ...nodeFault, afterMs: milliseconds.default(0) }),
   ]),
 });
 
@@ -145,20 +218,13 @@ export const openStackConfigSchema = z.strictObject({
       }),
     )
     .default([
-      {
-        name: 'node-v1.35.4',
-        properties: nodeImage('v1.35.4'),
+      ...['v1.35.4', 'v1.34.6', 'v1.36.3', 'v1.37.0'].map((version) => ({
+        name: `node-${version}`,
+        properties: nodeImage(version),
         minDiskGiB: 10,
         minRamMiB: 1024,
         sizeBytes: 1_610_612_736,
-      },
-      {
-        name: 'node-v1.34.6',
-        properties: nodeImage('v1.34.6'),
-        minDiskGiB: 10,
-        minRamMiB: 1024,
-        sizeBytes: 1_610_612_736,
-      },
+      })),
       {
         name: 'debian-12',
         properties: { os_distro: 'debian', os_version: '12' },

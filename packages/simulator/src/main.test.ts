@@ -94,6 +94,23 @@ describe('the program', () => {
     expect(ms).toBeLessThan(2000);
   });
 
+  it('lets the management cluster fail as it is told to, and knows of no cluster that is not there', async () => {
+    const { config, ca } = await management();
+    const { first } = await start(config);
+    const admin = (method: string, path: string, body?: object) =>
+      fetch(`${first.admin}${path}`, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+    const secrets = () => get(`${first.management}/api/v1/namespaces/default/secrets`, ca, 'admin-token');
+    const rule = { id: 'down', match: { cluster: 'management' }, action: { type: 'status', status: 503 } };
+    expect((await admin('POST', '/api-faults', rule)).status).toBe(201);
+    expect(await secrets()).toBe(503);
+    expect((await admin('DELETE', '/api-faults/down')).status).toBe(204);
+    expect(await secrets()).toBe(200);
+    const cut = await admin('POST', '/api-cuts', { cluster: 'web' });
+    expect(cut.status).toBe(400);
+    expect(await cut.text()).toContain('no outside address leads to a cluster web');
+    expect((await admin('DELETE', '/api-cuts')).status).toBe(204);
+  });
+
   it('keeps the management cluster on disk', async () => {
     const { config, ca } = await management();
     const before = await start(config);

@@ -3,9 +3,11 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createKeyPair } from '@shoto/pki';
+import { ApiFaults } from './core/api-faults.ts';
 import { SimulatorClock } from './core/clock.ts';
 import { Random } from './core/random.ts';
 import { type ApiServer, createApiServer } from './kubernetes/index.ts';
+import { orderedFault } from './kubernetes/ordered-faults.ts';
 import { Machines } from './machines/index.ts';
 import { readTokens, type SimulatorConfig } from './main-config.ts';
 import { createOpenStackSimulator } from './openstack/simulator.ts';
@@ -28,7 +30,7 @@ interface Management {
 }
 
 /** The management cluster's API: kept on disk, with users by token. */
-async function startManagement(c: NonNullable<SimulatorConfig['management']>): Promise<Management> {
+async function startManagement(c: NonNullable<SimulatorConfig['management']>, faults: ApiFaults): Promise<Management> {
   const staticTokens = readTokens(c.tokensFile);
   mkdirSync(c.dataDir, { recursive: true, mode: 0o700 });
   // Tokens of service accounts outlive a restart, so their key does.
@@ -41,6 +43,7 @@ async function startManagement(c: NonNullable<SimulatorConfig['management']>): P
     directory: c.dataDir,
     authn: { staticTokens, serviceAccountKey: readFileSync(keyFile, 'utf8') },
     rootCa: cert,
+    intercept: (r) => orderedFault(faults, () => ['management'], r),
   });
   const server = createServer(
     { cert, key: readFileSync(c.keyFile, 'utf8'), minVersion: 'TLSv1.2' },
@@ -66,18 +69,21 @@ async function startManagement(c: NonNullable<SimulatorConfig['management']>): P
 export async function startSimulator(config: SimulatorConfig, say: (what: string) => void): Promise<RunningSimulator> {
   const clock = new SimulatorClock(config.openstack.clock);
   const random = new Random(config.openstack.seed);
-  const management = config.management && (await startManagement(config.management));
-  const cloud = createOpenStackSimulator({ config: config.openstack, clock, random });
+  const apiFaults = new ApiFaults(clock, random.fork('api faults'));
+  const management = config.management && (await startManagement(config.management, apiFaults));
+  const cloud = createOpenStackSimulator({ config: config.openstack, clock, random, apiFaults });
   let machines: Machines | undefined;
   if (config.machines.enabled) {
     machines = new Machines({
       clock,
       latency: cloud.state.latency,
       random: random.fork('machines'),
+      apiFaults,
       networkOf: (portId) => cloud.state.network.ports.get(portId)?.network_id,
       say,
     });
     cloud.state.hypervisor = machines;
+    cloud.state.kubernetes.machines = machines;
     machines.follow(cloud.events);
   }
   const { url } = await cloud.listen();

@@ -15,6 +15,7 @@ export interface Cloud {
   checkInHost: string;
   flavors: { controlPlane: string; worker: string };
   zones: string[];
+  /** The first is the default of new clusters. */
   releases: {
     name: string;
     version: string;
@@ -58,7 +59,8 @@ export const simulatedCloud = (url: string): Cloud => ({
   checkInHost: '127.0.0.1',
   flavors: { controlPlane: 'm1.medium', worker: 'm1.small' },
   zones: ['az1', 'az2', 'az3'],
-  releases: [{ name: 'v1.35.4', version: 'v1.35.4', image: 'node-v1.35.4' }],
+  // The first is what new clusters get; the others are there to be upgraded to.
+  releases: ['v1.35.4', 'v1.36.3', 'v1.37.0'].map((v) => ({ name: v, version: v, image: `node-${v}` })),
   pollSeconds: 1,
 });
 

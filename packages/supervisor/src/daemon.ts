@@ -120,3 +120,9 @@ export async function stopDaemons(
   while (daemons.some(isAlive) && Date.now() < deadline) await sleep(POLL_MS);
   for (const d of daemons) if (isAlive(d)) process.kill(d.pid, 'SIGKILL');
 }
+
+/** Ends processes as a crash would: SIGKILL, so that none of them closes anything, and waits until they are gone. */
+export async function killDaemons(daemons: Pick<Daemon, 'pid' | 'started' | 'name'>[]): Promise<void> {
+  for (const d of daemons) if (isAlive(d)) process.kill(d.pid, 'SIGKILL');
+  while (daemons.some(isAlive)) await sleep(POLL_MS);
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { declareFirstStart } from '@shoto/reconciler';
 import { admissionWebhook, type Cloud, catalogue, simulatedCloud, simulatedClouds, TENANT } from './cloud.ts';
-import { type Daemon, isAlive, readyLine, startDaemon, stopDaemons, tail } from './daemon.ts';
+import { type Daemon, isAlive, killDaemons, readyLine, startDaemon, stopDaemons, tail } from './daemon.ts';
 import { makeInternalPki, makeManagementTokens, SERVICES, type ServiceName } from './identity.ts';
 import { freeLoopbackSlice, freePorts } from './ports.ts';
 import { startRedis } from './redis.ts';
@@ -74,9 +74,8 @@ export async function startSystem(o: SystemOptions): Promise<System> {
   await chmod(dir, 0o700);
   const node = join(ROOT, 'node_modules/.bin/node');
   const env = cleanEnv();
-  const [redisPort, managementPort, openstackPort, bootstrapPort, apiPort, webhookPort, ...opsPorts] = await freePorts(
-    6 + SERVICES.length,
-  );
+  const [redisPort, managementPort, openstackPort, bootstrapPort, provisionerPort, apiPort, webhookPort, ...opsPorts] =
+    await freePorts(7 + SERVICES.length);
   const checkInHost = o.cloud?.checkInHost ?? '127.0.0.1';
   const [checkInPort] = await freePorts(1, checkInHost);
   const daemons: Daemon[] = [];
@@ -136,7 +135,10 @@ export async function startSystem(o: SystemOptions): Promise<System> {
         SHOTO_CHECKIN_ADDRESS: `${checkInHost}:${checkInPort}`,
         SHOTO_BOOTSTRAP_ADDRESS: `127.0.0.1:${bootstrapPort}`,
       },
-      provisioner: { SHOTO_BOOTSTRAP_URL: `https://127.0.0.1:${bootstrapPort}` },
+      provisioner: {
+        SHOTO_BOOTSTRAP_URL: `https://127.0.0.1:${bootstrapPort}`,
+        SHOTO_PROVISIONER_ADDRESS: `127.0.0.1:${provisionerPort}`,
+      },
       'self-healing': {},
       'addon-manager': {},
       'cluster-api': {
@@ -144,6 +146,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
         SHOTO_WEBHOOK_ADDRESS: `127.0.0.1:${webhookPort}`,
         SHOTO_TOKENS_FILE: tokensFile,
         SHOTO_BOOTSTRAP_URL: `https://127.0.0.1:${bootstrapPort}`,
+        SHOTO_PROVISIONER_URL: `https://127.0.0.1:${provisionerPort}`,
       },
     };
     const start = async (service: ServiceName): Promise<void> => {
@@ -202,7 +205,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
       opsUrls,
       kill: async (service) => {
         const at = daemons.findIndex((x) => x.name === service);
-        if (at >= 0) await stopDaemons(daemons.splice(at, 1), 0);
+        if (at >= 0) await killDaemons(daemons.splice(at, 1));
       },
       start,
       stop,

@@ -4,6 +4,8 @@ import type { SimulatorClock } from '../core/clock.ts';
 import type { Mount } from '../core/http.ts';
 import type { Answer, Call } from '../core/message.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { body, ok } from './answer.ts';
+import { failureHandlers } from './failures.ts';
 import { resourceCounts } from './state.ts';
 
 /**
@@ -11,7 +13,6 @@ import { resourceCounts } from './state.ts';
  * It asks for no token: whoever reaches the port may steer the simulator.
  */
 export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
-  const ok = (json: unknown, status = 200): Answer => ({ status, json });
   const quotasBody = z.strictObject({
     default: quotasSchema.optional(),
     projects: z.record(z.string(), quotasSchema).optional(),
@@ -36,6 +37,7 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
       cloud.faults.remove();
       return { status: 204 };
     },
+    ...failureHandlers(cloud),
     'GET /latency': () => ok(cloud.latency.setting),
     'PUT /latency': (call) => {
       cloud.latency.set(check(latencySchema, body(call), 'the latency setting'));
@@ -83,23 +85,10 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
       cloud.requests.reset();
       return { status: 204 };
     },
-    'POST /node-faults': (call) => {
-      const given = check(
-        z.strictObject({ server: z.string().min(1), fault: z.enum(['die', 'silent', 'diskFull']) }),
-        body(call),
-        'the node fault',
-      );
-      const servers = [...cloud.compute.servers.values()].filter(
-        (s) => s.id === given.server || s.name === given.server,
-      );
-      if (servers.length === 0)
-        throw new ConfigError('the node fault', [`server: there is no server with id or name ${given.server}`]);
-      for (const s of servers) cloud.events.nodeFault({ serverId: s.id, fault: given.fault });
-      return ok({ servers: servers.map((s) => s.id) }, 202);
-    },
     // Faults, latencies and counters as configured; the cloud's resources stay.
     'POST /reset': () => {
       cloud.faults.remove();
+      cloud.kubernetes.faults.remove();
       for (const rule of cloud.config.faults) cloud.faults.add(rule);
       cloud.latency.set(cloud.config.latency);
       cloud.requests.reset();
@@ -109,9 +98,11 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
   return {
     prefix: 'admin',
     async handle(call) {
-      const one = /^\/faults\/([^/]+)$/.exec(call.path);
-      if (one && call.method === 'DELETE')
-        return cloud.faults.remove(one[1]!) ? { status: 204 } : ok({ error: `there is no fault rule ${one[1]}` }, 404);
+      const one = /^\/(faults|api-faults)\/([^/]+)$/.exec(call.path);
+      if (one && call.method === 'DELETE') {
+        const rules = one[1] === 'faults' ? cloud.faults : cloud.kubernetes.faults;
+        return rules.remove(one[2]!) ? { status: 204 } : ok({ error: `there is no fault rule ${one[2]}` }, 404);
+      }
       const handler = handlers[`${call.method} ${call.path.replace(/\/$/, '')}`];
       if (!handler)
         return ok(
@@ -129,12 +120,4 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
       }
     },
   };
-}
-
-function body(call: Call): unknown {
-  try {
-    return JSON.parse(call.bytes.toString('utf8') || '{}');
-  } catch {
-    throw new ConfigError('the request body', ['(root): is not JSON']);
-  }
 }

@@ -30,10 +30,44 @@ export type FaultAction =
   /** The server that this call creates ends in ERROR with this fault message. */
   | { type: 'serverError'; message: string }
   /** The machine of the server that this call creates fails so, `afterMs` after it became ACTIVE. */
-  | { type: 'node'; fault: NodeFault; afterMs: number };
+  | ({ type: 'node'; afterMs: number } & NodeFault);
 
-/** How a machine can fail: gone with its data, unreachable, or out of disk. */
-export type NodeFault = 'die' | 'silent' | 'diskFull';
+/** Conditions of a node that can be ordered: of its kubelet, and of a node-problem-detector. */
+export const NODE_CONDITIONS = [
+  'MemoryPressure',
+  'DiskPressure',
+  'PIDPressure',
+  'ReadonlyFilesystem',
+  'KernelDeadlock',
+] as const;
+/** One of them. */
+export type NodeCondition = (typeof NODE_CONDITIONS)[number];
+
+/**
+ * How a machine can fail: `die` (gone with its data), `silent` (runs, and nobody reaches it), `powerOff` (switched off behind Nova's back), `diskFull` (the same
+ * as DiskPressure), `noPodNetwork` (its CNI does not come up, or breaks), or a condition of its node. `none` ends all but `die`.
+ */
+export const NODE_FAULTS = [
+  'die',
+  'silent',
+  'powerOff',
+  'diskFull',
+  'noPodNetwork',
+  ...NODE_CONDITIONS,
+  'none',
+] as const;
+
+/** What ends a failure, besides its time. */
+export const CURES = ['reboot', 'hardReboot', 'nothing'] as const;
+
+/** An ordered failure of a machine. */
+export interface NodeFault {
+  fault: (typeof NODE_FAULTS)[number];
+  /** It ends by itself after so many milliseconds. */
+  forMs?: number | undefined;
+  /** Default `reboot` (any of it, stop and start too); `nothing` for a full disk. */
+  curedBy?: (typeof CURES)[number] | undefined;
+}
 
 /** One rule. Without rate, count and after it always applies. */
 export interface FaultRule {

@@ -53,9 +53,8 @@ export interface LoadBalancerEvent {
 }
 
 /** A machine is to fail. */
-export interface NodeFaultEvent {
+export interface NodeFaultEvent extends NodeFault {
   serverId: string;
-  fault: NodeFault;
 }
 
 /** What the OpenStack half tells the machines. */

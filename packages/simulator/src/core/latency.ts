@@ -39,6 +39,8 @@ const realistic: Record<string, Delay> = {
   'nova.server.stop': d(2500),
   'nova.server.start': d(1200),
   'nova.server.reboot': d(2500),
+  // A hypervisor tells of a guest that ended; seen 20 s after a machine switched itself off.
+  'nova.power.sync': d(15_000),
   'cinder.*': d(80),
   'cinder.volume.provision': d(1000),
   'cinder.volume.attach': d(1500),
@@ -54,6 +56,7 @@ const realistic: Record<string, Delay> = {
   'machine.pod.start': d(1500),
   'machine.pod.stop': d(300),
   'machine.pod.run': d(2000),
+  'machine.volume.detach': d(5000),
 };
 
 const none: Record<string, Delay> = { '*': d(0, 0) };

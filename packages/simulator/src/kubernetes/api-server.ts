@@ -1,4 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createAdmission } from './admission/webhooks.ts';
 import { type AuthenticationOptions, Authenticator, impersonated } from './auth/authenticate.ts';
 import { type Attributes, Authorizer, refusal } from './auth/authorize.ts';
@@ -9,7 +11,7 @@ import { Controllers } from './controllers/controllers.ts';
 import type { Admission } from './http/exchange.ts';
 import { body, type Exchange } from './http/exchange.ts';
 import { OpenApiCache } from './http/openapi-cache.ts';
-import { handlePath, type PathOptions } from './http/paths.ts';
+import { type DeprecatedApi, handlePath, type PathOptions } from './http/paths.ts';
 import { type RequestInfo, requestInfo } from './http/request-info.ts';
 import { handleResource, targetOf } from './http/resource-handler.ts';
 import { send, sendError, sendText } from './http/respond.ts';
@@ -26,12 +28,24 @@ import { Disk } from './store/disk.ts';
 import { Store } from './store/store.ts';
 import type { Clock, User } from './types.ts';
 
-/** A fault for one request: an answer of our making, no answer ever, or a reset connection; undefined lets it through. */
+/**
+ * A fault for one request: an answer of our making (a text is sent as it is), no answer ever, a reset connection, or a deed whose answer is lost; undefined
+ * lets it through.
+ */
 export type Intercepted =
   | { status: number; body?: unknown; headers?: Record<string, string> }
   | 'hang'
   | 'reset'
+  | 'lostAnswer'
   | undefined;
+
+/** How one request reaches the server. */
+export interface Passage {
+  /** The version that answers, where it is another than the server's own: of several servers of one cluster each has its own. */
+  version?: string;
+  /** The connection of a request that asks for another protocol, as Node's `upgrade` event gives it. */
+  upgrade?: { socket: Duplex; head: Buffer };
+}
 
 /** How a simulated API server is made. Everything may be left out. */
 export interface ApiServerOptions extends Pick<SubresourceOptions, 'mayEvict' | 'connect'> {
@@ -88,6 +102,7 @@ export class ApiServer {
   private readonly controllers: Controllers | undefined;
   private readonly disk: Disk | undefined;
   private readonly streams = new Set<() => void>();
+  private readonly deprecated = new Map<string, DeprecatedApi>();
 
   constructor(options: ApiServerOptions) {
     this.options = options;
@@ -116,6 +131,7 @@ export class ApiServer {
       jwks: signer ? [signer.jwk()] : [],
       issuer,
       startedAtMs: clock.now(),
+      deprecatedApis: () => this.deprecated.values(),
     };
     this.subresources = {
       signer,
@@ -130,6 +146,11 @@ export class ApiServer {
   /** Direct access to one kind, for the simulation's own parts. */
   resource(type: LocalType): LocalResource {
     return new LocalResource(this.core, type);
+  }
+
+  /** Notes that somebody asked for a deprecated API: `/metrics` tells it until the server ends. */
+  noteDeprecated(api: DeprecatedApi): void {
+    this.deprecated.set(JSON.stringify(api), api);
   }
 
   /** How many watches and other streams are open. */
@@ -155,7 +176,9 @@ export class ApiServer {
   }
 
   /** Answers one request; never throws. A client certificate counts when the socket has verified it. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async handle(request: IncomingMessage, response: ServerResponse, passage: Passage = {}): Promise<void> {
+    const { version } = passage;
+    const upgrade = passage.upgrade && { ...passage.upgrade, taken: false };
     // A client that goes away mid-answer is no error of ours.
     response.on('error', () => undefined);
     try {
@@ -163,12 +186,32 @@ export class ApiServer {
       if (await this.intercepted(request, response, info)) return;
       response.setHeader('audit-id', crypto.randomUUID());
       const user = this.identify(request);
-      await this.answer({ core: this.core, admission: this.admission, request, response, info, user });
+      await this.answer({
+        core: this.core,
+        admission: this.admission,
+        request,
+        response,
+        info,
+        user,
+        version,
+        upgrade,
+      });
     } catch (error) {
+      if (upgrade?.taken) return void upgrade.socket.destroy();
       // What the client still sends is read, so that it gets the answer.
       request.resume();
       sendError(response, error);
     }
+  }
+
+  /** Answers a request that asks for another protocol: Node's `upgrade` event. Never throws. */
+  async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, passage: Passage = {}): Promise<void> {
+    socket.on('error', () => undefined);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => socket.end());
+    await this.handle(request, response, { ...passage, upgrade: { socket, head } });
   }
 
   private async intercepted(request: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<boolean> {
@@ -187,14 +230,23 @@ export class ApiServer {
       response.on('close', () => this.streams.delete(end));
     } else if (fault === 'reset') {
       request.socket.destroy();
+    } else if (fault === 'lostAnswer') {
+      const lose = (): ServerResponse => {
+        request.socket.destroy();
+        return response;
+      };
+      Object.assign(response, { end: lose, write: () => lose() && false });
+      return false;
     } else {
       for (const [name, value] of Object.entries(fault.headers ?? {})) response.setHeader(name, value);
       request.resume();
-      send(
-        response,
-        fault.status,
-        fault.body ?? new StatusError(fault.status, 'InternalError', 'a fault that was ordered').body(),
-      );
+      if (typeof fault.body === 'string') sendText(response, fault.status, fault.body);
+      else
+        send(
+          response,
+          fault.status,
+          fault.body ?? new StatusError(fault.status, 'InternalError', 'a fault that was ordered').body(),
+        );
     }
     return true;
   }
@@ -217,8 +269,8 @@ export class ApiServer {
     return other;
   }
 
-  private authorize(x: Exchange): void {
-    const { resource, verb, path } = x.info;
+  private authorize(x: Exchange, verb = x.info.verb): void {
+    const { resource, path } = x.info;
     const a: Attributes = resource ? { user: x.user, verb, resource } : { user: x.user, verb, path };
     if (this.authorizer.allowed(a)) return;
     if (!resource) throw forbiddenPath(x.user.name, verb, path);
@@ -233,10 +285,15 @@ export class ApiServer {
       x.request.resume();
       return sendText(x.response, 404, '404 page not found\n');
     }
-    const { subresource, plural } = x.info.resource;
-    const warning = target.version.deprecationWarning;
-    if (warning) x.response.appendHeader('warning', `299 - "${warning}"`);
+    const { subresource, plural, group } = x.info.resource;
+    const { deprecationWarning: warning, version } = target.version;
+    if (warning) {
+      x.response.appendHeader('warning', `299 - "${warning}"`);
+      this.noteDeprecated({ group, version, resource: plural, subresource, removedRelease: '' });
+    }
     if (computed.has(target.type.table)) return this.compute(x, plural);
+    // By WebSocket these are GETs; since 1.35 that takes the right to create them too.
+    if (plural === 'pods' && ['exec', 'attach', 'portforward'].includes(subresource)) this.authorize(x, 'create');
     if (subresource !== '') return handleSubresource(x, target, subresource, this.subresources);
     return handleResource(x, target, (end) => {
       this.streams.add(end);

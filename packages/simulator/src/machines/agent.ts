@@ -29,6 +29,8 @@ export interface AgentHost {
   removeFile(path: string): void;
   /** Runs a command; gives its output. @throws {StepFailed} */
   run(step: PlannedStep, power: AbortSignal): Promise<void>;
+  /** What `kubeadm config images list` tells of kubeadm's own addons; undefined where there is no kubeadm. */
+  addonImages(version: string, repository: string): { coreDNS: string; kubeProxy: string } | undefined;
   say(line: string): void;
 }
 
@@ -131,7 +133,18 @@ async function install(
     await reported(step.name, () => host.run(step, power));
     state.done.push(step.name);
   }
+  const images =
+    plan.role === 'control-plane' && plan.imageRepository
+      ? host.addonImages(plan.kubernetesVersion, plan.imageRepository)
+      : undefined;
   const moment = now();
-  await client.post('/v1/steps', { step: 'joined', state: 'done', startedAt: moment, finishedAt: moment }, power);
+  const joined = {
+    step: 'joined',
+    state: 'done',
+    startedAt: moment,
+    finishedAt: moment,
+    ...(images ? { images } : {}),
+  };
+  await client.post('/v1/steps', joined, power);
   for (const f of plan.files) if (f.temporary) host.removeFile(f.path);
 }

@@ -1,11 +1,14 @@
-import type { Clock } from '../core/clock.ts';
-import type { NodeFault } from '../core/faults.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { NodeCondition, NodeFault } from '../core/faults.ts';
 import type { PoweredServer } from '../core/hypervisor.ts';
 import type { Latency } from '../core/latency.ts';
 import { type AgentHost, type AgentState, runAgent } from './agent.ts';
 import type { SimulatedCluster } from './cluster/cluster.ts';
+import { clusterId } from './cluster/pki.ts';
 import type { Backend } from './cluster/routes.ts';
 import { Console } from './console.ts';
+import { EtcdError } from './etcd/etcd.ts';
+import { kubeadmImages } from './kubeadm/images.ts';
 import { kubeadmInit } from './kubeadm/init.ts';
 import { kubeadmJoin } from './kubeadm/join.ts';
 import type { KubeadmHost, Membership } from './kubeadm/run.ts';
@@ -35,6 +38,12 @@ interface Disk {
   node: NodeState;
 }
 
+/** An ordered failure that is in force. */
+interface Ordered {
+  curedBy: NonNullable<NodeFault['curedBy']>;
+  timer: Timer | undefined;
+}
+
 const version = (text: string | undefined): string | null => (text ? (text.startsWith('v') ? text : `v${text}`) : null);
 
 const plugsOf = (server: PoweredServer): Backend['plugs'] =>
@@ -48,7 +57,9 @@ export class Machine implements Backend {
   readonly #world: MachineWorld;
   readonly #disk: Disk;
   #power: AbortController | undefined;
-  #fault: NodeFault | undefined;
+  #isDead = false;
+  #silent: Ordered | undefined;
+  readonly #ordered = new Map<NodeCondition | 'noPodNetwork', Ordered>();
   #serving = false;
   #boots = 0;
 
@@ -67,14 +78,19 @@ export class Machine implements Backend {
       },
       files: new Map(),
       dirty: false,
-      node: { networkReady: false, networkReported: false, diskPressure: false },
+      node: { networkReady: false, networkReported: false, networkBroken: false, ordered: new Map() },
     };
   }
 
-  /** The cluster that answers on its port 6443 now. */
+  /** The cluster that answers on its port 6443 now; without a quorum it answers that it cannot. */
   cluster(): SimulatedCluster | undefined {
     const cluster = this.#serving ? this.#disk.membership?.cluster : undefined;
-    return cluster?.up ? cluster : undefined;
+    return cluster?.serves(this.#server.id) ? cluster : undefined;
+  }
+
+  /** Of the API server that it runs. */
+  get apiVersion(): string {
+    return this.#disk.membership?.controlPlane?.version ?? '';
   }
 
   /** What it is in its cluster; undefined before it has joined. */
@@ -89,10 +105,14 @@ export class Machine implements Backend {
   }
 
   powerOn(): void {
-    if (this.#power || this.#fault === 'die') return;
+    if (this.#power || this.#isDead) return;
+    this.#start((signal) => this.#boot(signal));
+  }
+
+  #start(work: (power: AbortSignal) => Promise<void>): void {
     const power = new AbortController();
     this.#power = power;
-    this.#boot(power.signal).catch((error: unknown) => {
+    work(power.signal).catch((error: unknown) => {
       if (!(error instanceof PowerLost) && !power.signal.aborted)
         this.console.print(
           `systemd[1]: shoto-machine.service: ${error instanceof Error ? error.message : String(error)}`,
@@ -101,6 +121,11 @@ export class Machine implements Backend {
   }
 
   powerOff(how: 'soft' | 'hard'): void {
+    this.#cure('hard');
+    this.#goDown(how);
+  }
+
+  #goDown(how: 'soft' | 'hard'): void {
     if (!this.#power) return;
     if (how === 'soft') this.console.print('systemd[1]: Reached target System Power Off.', 'reboot: Power down');
     this.#power.abort();
@@ -108,30 +133,89 @@ export class Machine implements Backend {
     this.#stopNode();
   }
 
-  /** A reboot ends silence; a machine that has died does not come back. */
+  /** A machine that has died does not come back; what else was ordered ends as it was ordered to. */
   reboot(how: 'soft' | 'hard'): void {
-    this.powerOff(how);
-    if (this.#fault === 'silent') this.#fault = undefined;
+    this.#cure(how);
+    this.#goDown(how);
     this.powerOn();
   }
 
-  fail(fault: NodeFault): void {
-    if (this.#fault === 'die') return;
-    if (fault === 'diskFull') {
-      this.console.print('EXT4-fs warning (device vda1): ext4_dx_add_entry: No space left on device');
-      this.#disk.node.diskPressure = true;
-      const { membership } = this.#disk;
-      membership?.cluster.workloads.kubeletChanged(membership.registration.name);
+  /** Lets it fail as ordered. Switching it off is Nova's affair. */
+  fail(f: NodeFault): void {
+    if (this.#isDead || f.fault === 'powerOff') return;
+    if (f.fault === 'none') {
+      this.#cure('all');
       return;
     }
-    this.#fault = fault;
-    // What still installs is cut off too; a silent machine stays on, as Nova sees it.
-    this.#power?.abort();
-    if (fault === 'die') {
+    if (f.fault === 'die') {
       this.console.print('Kernel panic - not syncing: Fatal hardware error!');
+      this.#isDead = true;
+      this.#power?.abort();
       this.#power = undefined;
+      this.#stopNode();
+      return;
     }
+    if (f.fault === 'silent') this.#fallSilent(f);
+    else this.#order(f.fault === 'diskFull' ? 'DiskPressure' : f.fault, f);
+  }
+
+  // What still installs is cut off too; a silent machine stays on, as Nova sees it.
+  #fallSilent(f: NodeFault): void {
+    this.#silent?.timer?.cancel();
+    this.#silent = this.#orderOf(f, 'reboot', () => this.#beHeard());
+    this.#power?.abort();
     this.#stopNode();
+  }
+
+  /** It is reached again, without a boot in between. */
+  #beHeard(): void {
+    this.#silent = undefined;
+    if (this.#power) this.#start((signal) => this.#live(signal));
+  }
+
+  #order(what: NodeCondition | 'noPodNetwork', f: NodeFault): void {
+    if (what === 'DiskPressure')
+      this.console.print('EXT4-fs warning (device vda1): ext4_dx_add_entry: No space left on device');
+    this.#ordered.get(what)?.timer?.cancel();
+    const usual = what === 'DiskPressure' || what === 'noPodNetwork' ? 'nothing' : 'reboot';
+    this.#ordered.set(
+      what,
+      this.#orderOf(f, usual, () => this.#lift(what)),
+    );
+    const { node } = this.#disk;
+    if (what === 'noPodNetwork') node.networkBroken = true;
+    else node.ordered.set(what, true);
+    this.#tellKubelet();
+  }
+
+  #lift(what: NodeCondition | 'noPodNetwork'): void {
+    this.#ordered.get(what)?.timer?.cancel();
+    this.#ordered.delete(what);
+    const { node } = this.#disk;
+    if (what === 'noPodNetwork') node.networkBroken = false;
+    else node.ordered.set(what, false);
+    this.#tellKubelet();
+  }
+
+  #orderOf(f: NodeFault, usual: Ordered['curedBy'], end: () => void): Ordered {
+    const timer = f.forMs === undefined ? undefined : this.#world.clock.setTimeout(end, f.forMs);
+    return { curedBy: f.curedBy ?? usual, timer };
+  }
+
+  /** Ends what a restart of this kind ends. */
+  #cure(how: 'soft' | 'hard' | 'all'): void {
+    const isCured = (o: Ordered): boolean =>
+      how === 'all' || o.curedBy === 'reboot' || (o.curedBy === 'hardReboot' && how === 'hard');
+    for (const [what, o] of [...this.#ordered]) if (isCured(o)) this.#lift(what);
+    if (!this.#silent || !isCured(this.#silent)) return;
+    this.#silent.timer?.cancel();
+    if (how === 'all') this.#beHeard();
+    else this.#silent = undefined;
+  }
+
+  #tellKubelet(): void {
+    const { membership } = this.#disk;
+    membership?.cluster.workloads.kubeletChanged(membership.registration.name);
   }
 
   async #boot(power: AbortSignal): Promise<void> {
@@ -145,6 +229,12 @@ export class Machine implements Backend {
     );
     this.console.print(`cloud-init[431]: Cloud-init v. 22.4.2 running 'modules:final' at boot ${this.#boots}.`);
     this.console.print(`Debian GNU/Linux 12 ${this.#server.name} ttyS0`, `${this.#server.name} login: `);
+    await this.#live(power);
+  }
+
+  /** What runs once the machine is up: the node that it is, or the agent that makes it one. */
+  async #live(power: AbortSignal): Promise<void> {
+    if (this.#silent) return;
     if (this.#disk.membership) this.#startNode();
     if (this.#disk.agent.joined) return;
     const data = readUserData(this.#server.userData);
@@ -165,6 +255,11 @@ export class Machine implements Backend {
       writeFile: (path, content) => disk.files.set(path, content.toString()),
       removeFile: (path) => disk.files.delete(path),
       run: (step, power) => this.#run(step, power),
+      addonImages: (version, repository) => {
+        if (!disk.programs.kubeadm) return undefined;
+        const { coreDNS, kubeProxy } = kubeadmImages(repository, version, disk.programs.kubeadm);
+        return { coreDNS, kubeProxy };
+      },
       say: (line) => this.console.print(line),
     };
   }
@@ -176,6 +271,7 @@ export class Machine implements Backend {
     const config = args[args.indexOf('--config') + 1] ?? '';
     if (verb === 'reset') {
       this.#stopNode();
+      this.#leaveEtcd();
       this.#disk.dirty = false;
       delete this.#disk.membership;
       return;
@@ -184,6 +280,21 @@ export class Machine implements Backend {
     const host = this.#kubeadmHost();
     this.#disk.membership = await (verb === 'init' ? kubeadmInit : kubeadmJoin)(host, config, power);
     this.#startNode();
+  }
+
+  /** `kubeadm reset` takes the machine's member out of etcd, if it is one and the others let it. */
+  #leaveEtcd(): void {
+    const ca = this.#disk.files.get('/etc/kubernetes/pki/ca.crt');
+    const cluster = ca === undefined ? undefined : this.#world.clusters.get(clusterId(ca));
+    const member = cluster?.etcd.on(this.#server.id);
+    if (!cluster || !member || cluster.etcd.members.length === 1) return;
+    try {
+      if (!cluster.up) throw new EtcdError('Unavailable', 'request timed out');
+      cluster.etcd.remove(member.id);
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      this.console.print(`kubeadm[733]: [reset] Failed to remove etcd member: ${error.message}`);
+    }
   }
 
   #kubeadmHost(): KubeadmHost {
@@ -208,12 +319,13 @@ export class Machine implements Backend {
   /** Kubelet, and on a control plane API server and etcd, start. */
   #startNode(): void {
     const { membership } = this.#disk;
-    if (!membership || this.#fault === 'silent') return;
-    const { cluster, role, registration, address } = membership;
+    if (!membership || this.#silent) return;
+    const { cluster, registration, address, controlPlane } = membership;
     cluster.workloads.kubeletUp(this.#facts(membership), this.#disk.node);
-    if (role !== 'control-plane') return;
+    if (!controlPlane) return;
     this.#serving = true;
-    cluster.memberUp({ serverId: this.#server.id, nodeName: registration.name, address });
+    const { version } = controlPlane;
+    cluster.memberUp({ serverId: this.#server.id, nodeName: registration.name, address, version });
     this.#world.onChange(this);
   }
 
@@ -228,8 +340,7 @@ export class Machine implements Backend {
   }
 
   #facts(m: Membership): NodeFacts {
-    const { registration, cluster } = m;
-    const { configuration } = cluster.seed;
+    const { registration } = m;
     const argument = (name: string): string => registration.kubeletExtraArgs.find((a) => a.name === name)?.value ?? '';
     const labels = argument('node-labels')
       .split(',')
@@ -254,8 +365,7 @@ export class Machine implements Backend {
         effect: t.effect,
         ...(t.value === undefined ? {} : { value: t.value }),
       })),
-      imageRepository: configuration.imageRepository,
-      kubernetesVersion: configuration.kubernetesVersion,
+      controlPlane: m.controlPlane,
     };
   }
 }

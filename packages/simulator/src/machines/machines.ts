@@ -1,9 +1,11 @@
+import { ApiFaults } from '../core/api-faults.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Hypervisor, NetworkEvents, PoweredServer } from '../core/hypervisor.ts';
 import type { Latency } from '../core/latency.ts';
 import type { Random } from '../core/random.ts';
+import type { DeprecatedApi } from '../kubernetes/index.ts';
 import { type ClusterSeed, type ClusterWorld, SimulatedCluster } from './cluster/cluster.ts';
-import { Listeners } from './cluster/listeners.ts';
+import { type Cut, Listeners } from './cluster/listeners.ts';
 import { clusterId } from './cluster/pki.ts';
 import { Routes } from './cluster/routes.ts';
 import { Machine, type MachineWorld } from './machine.ts';
@@ -13,6 +15,8 @@ export interface MachinesOptions {
   clock: Clock;
   latency: Latency;
   random: Random;
+  /** Ordered failures of the API servers of clusters; none where it is left out. */
+  apiFaults?: ApiFaults;
   /** The network that a port of the cloud is in. */
   networkOf: (portId: string) => string | undefined;
   /** Told of what cannot be done, such as an address that cannot be listened on. */
@@ -31,12 +35,26 @@ export class Machines implements Hypervisor {
     const say = o.say ?? (() => {});
     this.#listeners = new Listeners(say);
     this.#routes = new Routes(this.#listeners, o.networkOf);
+    const world: ClusterWorld = {
+      clock: o.clock,
+      latency: o.latency,
+      random: o.random,
+      apiFaults: o.apiFaults ?? new ApiFaults(o.clock, o.random.fork('api faults')),
+      addressesOf: (cluster) => this.#listeners.addressesOf(cluster),
+      onServing: (cluster) => {
+        for (const id of cluster.members.keys()) {
+          const machine = this.#machines.get(id);
+          if (machine) this.#routes.changed(machine);
+        }
+      },
+      say,
+    };
     this.#world = {
       clock: o.clock,
       latency: o.latency,
       clusters: {
         get: (id) => this.#clusters.get(id),
-        make: (seed) => this.#make({ ...o, say }, seed),
+        make: (seed) => this.#make(world, seed),
       },
       onChange: (machine) => this.#routes.changed(machine),
     };
@@ -46,7 +64,7 @@ export class Machines implements Hypervisor {
   follow(events: NetworkEvents): void {
     events.onFloatingIp((e) => this.#routes.floatingIp(e));
     events.onLoadBalancer((e) => this.#routes.loadBalancer(e));
-    events.onNodeFault((e) => this.#machines.get(e.serverId)?.fail(e.fault));
+    events.onNodeFault((e) => this.#machines.get(e.serverId)?.fail(e));
   }
 
   /** How much there is, for the admin API and benchmarks. */
@@ -81,10 +99,29 @@ export class Machines implements Hypervisor {
     machine.powerOff('hard');
     this.#routes.gone(machine);
     const cluster = machine.membership?.cluster;
-    // With its last control-plane machine the cluster's data is gone for good.
     if (machine.membership?.role !== 'control-plane' || !cluster) return;
-    const left = [...cluster.members.keys()].some((id) => this.#machines.has(id));
-    if (!left) this.#forget(cluster);
+    cluster.memberGone(serverId);
+    // With its last control-plane machine the cluster's data is gone for good.
+    if (cluster.members.size === 0) this.#forget(cluster);
+  }
+
+  /** Cuts the way from outside to an address that leads to clusters' APIs, or opens it again. Machines still reach each other. */
+  cut(address: string, how: Cut | undefined): void {
+    this.#listeners.cut(address, how);
+  }
+
+  /** Lets the API server of the clusters of this name say that somebody asked for deprecated APIs. @returns how many clusters there are */
+  noteDeprecated(clusterName: string, apis: readonly DeprecatedApi[]): number {
+    const clusters = [...this.#clusters.values()].filter((c) => c.name === clusterName);
+    for (const cluster of clusters) for (const api of apis) cluster.server.noteDeprecated(api);
+    return clusters.length;
+  }
+
+  /** Outside addresses of the clusters of this name. */
+  addressesOf(clusterName: string): string[] {
+    return [...this.#clusters.values()]
+      .filter((c) => c.name === clusterName)
+      .flatMap((c) => this.#listeners.addressesOf(c));
   }
 
   consoleLog(serverId: string): string[] {

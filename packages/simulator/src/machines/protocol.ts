@@ -19,6 +19,8 @@ export const checkInAnswer = z.discriminatedUnion('action', [
     kubernetesVersion: z.string(),
     node: z.object({ name: z.string() }),
     endpoint: z.string(),
+    /** Told to control planes, so that they tell which images of kubeadm's addons go with their version. */
+    imageRepository: z.string().optional(),
     files: z.array(
       z.object({ path: z.string(), mode: z.string(), content: z.string(), temporary: z.boolean().default(false) }),
     ),

@@ -1,4 +1,5 @@
 import type { OpenStackConfig } from '../config.ts';
+import type { ApiFaults } from '../core/api-faults.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Faults } from '../core/faults.ts';
 import type { EventHub, Hypervisor } from '../core/hypervisor.ts';
@@ -27,6 +28,27 @@ export interface Auth {
 /** One OpenStack service of ours. */
 export type OpenStackService = Service<Auth>;
 
+/** What the admin API steers beside OpenStack. */
+export interface KubernetesControl {
+  faults: ApiFaults;
+  /** What runs in the machines; undefined where servers are only entries. */
+  machines?: {
+    /** Outside addresses of the clusters of a name. */
+    addressesOf(clusterName: string): string[];
+    cut(address: string, how: 'refuse' | 'hang' | undefined): void;
+    noteDeprecated(
+      clusterName: string,
+      apis: readonly {
+        group: string;
+        version: string;
+        resource: string;
+        subresource: string;
+        removedRelease: string;
+      }[],
+    ): number;
+  };
+}
+
 /** The whole simulated cloud: its state and what it runs on. */
 export interface Cloud {
   config: OpenStackConfig;
@@ -38,6 +60,8 @@ export interface Cloud {
   requests: RequestCounter;
   hypervisor: Hypervisor;
   events: EventHub;
+  /** Ordered failures of Kubernetes APIs, and of the way to them. */
+  kubernetes: KubernetesControl;
   quotas: QuotaBook;
   /** Base URL in the catalog, without a slash at the end. */
   base: string;

@@ -1,5 +1,6 @@
 import { adminMount } from '../admin/service.ts';
 import type { OpenStackConfig } from '../config.ts';
+import { ApiFaults } from '../core/api-faults.ts';
 import { SimulatorClock } from '../core/clock.ts';
 import { Faults } from '../core/faults.ts';
 import { Gateway } from '../core/http.ts';
@@ -30,6 +31,8 @@ export interface OpenStackSimulatorOptions {
   clock?: SimulatorClock;
   random?: Random;
   hypervisor?: Hypervisor;
+  /** Ordered failures of Kubernetes APIs, where the admin API is to steer them. */
+  apiFaults?: ApiFaults;
 }
 
 /** A simulated OpenStack behind one HTTP port. */
@@ -58,6 +61,7 @@ export function createOpenStackSimulator(options: OpenStackSimulatorOptions): Op
     requests: new RequestCounter(),
     hypervisor: options.hypervisor ?? nullHypervisor,
     events,
+    kubernetes: { faults: options.apiFaults ?? new ApiFaults(clock, random.fork('api faults')) },
     quotas: new QuotaBook(),
     base: '',
     identity: new IdentityState(),

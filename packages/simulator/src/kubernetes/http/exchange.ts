@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Target } from '../operations/target.ts';
 import type { Call, Core } from '../server-core.ts';
 import { StatusError } from '../status.ts';
@@ -34,6 +35,10 @@ export interface Exchange {
   response: ServerResponse;
   info: RequestInfo;
   user: User;
+  /** Of the server that answers, where that is another than the one of the options. */
+  version?: string | undefined;
+  /** The connection, where the client asks for another protocol on it; `taken` once that was done. */
+  upgrade?: { socket: Duplex; head: Buffer; taken: boolean } | undefined;
 }
 
 /** Media type of the request's body. */

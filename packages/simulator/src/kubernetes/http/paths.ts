@@ -14,6 +14,18 @@ export interface PathOptions {
   jwks: Json[];
   issuer: string;
   startedAtMs: number;
+  /** Those that were asked for since the start. */
+  deprecatedApis: () => Iterable<DeprecatedApi>;
+}
+
+/** An API that is going to be removed, and that somebody has asked for. */
+export interface DeprecatedApi {
+  group: string;
+  version: string;
+  resource: string;
+  subresource: string;
+  /** Such as `1.37`; empty where that is not decided. */
+  removedRelease: string;
 }
 
 const checks = [
@@ -116,7 +128,7 @@ export function handlePath(x: Exchange, o: PathOptions): void {
     return;
   }
   if (path === '/version') {
-    send(x.response, 200, versionDocument(o.version));
+    send(x.response, 200, versionDocument(x.version ?? o.version));
     return;
   }
   if (path === '/openid/v1/jwks') {
@@ -134,7 +146,7 @@ export function handlePath(x: Exchange, o: PathOptions): void {
     return;
   }
   if (path === '/metrics') {
-    sendText(x.response, 200, metrics(x), 'text/plain; version=0.0.4; charset=utf-8');
+    sendText(x.response, 200, metrics(x, o), 'text/plain; version=0.0.4; charset=utf-8');
     return;
   }
   if (parts[0] === 'openapi' && openApi(x, o, path)) return;
@@ -165,7 +177,7 @@ export function handlePath(x: Exchange, o: PathOptions): void {
   sendText(x.response, 404, '404 page not found\n');
 }
 
-function metrics(x: Exchange): string {
+function metrics(x: Exchange, o: PathOptions): string {
   const lines = [
     '# HELP apiserver_storage_objects Number of stored objects at the time of last check split by kind.',
     '# TYPE apiserver_storage_objects gauge',
@@ -177,5 +189,15 @@ function metrics(x: Exchange): string {
         `apiserver_storage_objects{resource="${type.group === '' ? type.plural : `${type.plural}.${type.group}`}"} ${n}`,
       );
   }
+  const deprecated = [...o.deprecatedApis()].map(
+    (d) =>
+      `apiserver_requested_deprecated_apis{group="${d.group}",removed_release="${d.removedRelease}",resource="${d.resource}",subresource="${d.subresource}",version="${d.version}"} 1`,
+  );
+  if (deprecated.length > 0)
+    lines.push(
+      '# HELP apiserver_requested_deprecated_apis [STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+      '# TYPE apiserver_requested_deprecated_apis gauge',
+      ...deprecated,
+    );
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,16 @@
 import type { KeyedCertificate } from '@shoto/pki';
+import type { ApiFaults } from '../../core/api-faults.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Latency } from '../../core/latency.ts';
 import type { Random } from '../../core/random.ts';
-import { type ApiServer, createApiServer } from '../../kubernetes/index.ts';
+import type { RequestInfo } from '../../kubernetes/http/request-info.ts';
+import { type ApiServer, createApiServer, handleExec, type Intercepted, StatusError } from '../../kubernetes/index.ts';
+import { orderedFault } from '../../kubernetes/ordered-faults.ts';
+import { Etcd } from '../etcd/etcd.ts';
 import type { ClusterConfiguration } from '../kubeadm/config.ts';
+import { etcdVersion } from '../kubeadm/images.ts';
 import { Workloads } from '../workloads/workloads.ts';
+import { type ExecWorld, runInContainer } from './exec.ts';
 import { clusterId, servingCertificate } from './pki.ts';
 
 /** What a machine brings that makes a cluster. */
@@ -15,11 +21,14 @@ export interface ClusterSeed {
   configuration: ClusterConfiguration;
 }
 
-/** A control-plane machine: a stacked etcd member and an API server. */
+/** A control-plane machine: an API server, and beside it the member of etcd that it stores in. */
 export interface Member {
   serverId: string;
   nodeName: string;
   address: string;
+  /** Of its static pods, such as `v1.35.4`. */
+  version: string;
+  /** Whether the machine runs and is reached. */
   running: boolean;
 }
 
@@ -28,17 +37,27 @@ export interface ClusterWorld {
   clock: Clock;
   latency: Latency;
   random: Random;
+  /** Ordered failures of Kubernetes APIs. */
+  apiFaults: ApiFaults;
+  /** Outside addresses that lead to a cluster now. */
+  addressesOf(cluster: SimulatedCluster): string[];
+  /** Told that machines serve, or serve no more. */
+  onServing(cluster: SimulatedCluster): void;
   /** Told of what should not happen. */
   say: (what: string) => void;
 }
 
-/** One simulated workload cluster: its API server in memory, its control-plane machines, its controllers. */
+/** How long an API server waits for its etcd: etcd's own limit for a request without a leader. */
+const ETCD_REQUEST_MS = 7000;
+
+/** One simulated workload cluster: its API in memory, its control-plane machines with their etcd, its controllers. */
 export class SimulatedCluster {
   readonly id: string;
   readonly server: ApiServer;
   readonly seed: ClusterSeed;
   readonly workloads: Workloads;
   readonly world: ClusterWorld;
+  readonly etcd: Etcd;
   readonly members = new Map<string, Member>();
   #serving: Promise<KeyedCertificate> | undefined;
   #up = false;
@@ -50,6 +69,7 @@ export class SimulatedCluster {
     this.id = clusterId(seed.ca.certificate);
     const { clock } = world;
     const random = world.random.fork(this.id);
+    this.etcd = new Etcd(random.fork('etcd'), () => this.#judge());
     let workloads: Workloads | undefined;
     this.server = createApiServer({
       name: seed.configuration.clusterName,
@@ -65,6 +85,11 @@ export class SimulatedCluster {
       random: () => random.next(),
       authn: { serviceAccountKey: seed.serviceAccountKey },
       mayEvict: (pod) => workloads?.mayEvict(pod),
+      connect: (x, pod, subresource) =>
+        subresource === 'exec' ? handleExec(x, pod, (r) => runInContainer(this.#execWorld(), r)) : undefined,
+      intercept: async (r) =>
+        (await orderedFault(world.apiFaults, () => [this.name, ...world.addressesOf(this)], r)) ??
+        (this.#up ? undefined : this.#withoutQuorum(r.info)),
     });
     workloads = new Workloads({
       server: this.server,
@@ -73,21 +98,24 @@ export class SimulatedCluster {
       random,
       say: (what) => world.say(`${seed.configuration.clusterName}: ${what}`),
       podSubnet: seed.configuration.networking.podSubnet,
-      members: () => [...this.members.values()],
-      // Who takes a control-plane node out for good takes its etcd member out.
-      onNodeGone: (name) => this.memberRemoved(name),
+      members: () => [...this.members.values()].map((m) => ({ ...m, running: this.serves(m.serverId) })),
     });
     this.workloads = workloads;
   }
 
-  /** Whether its API answers: more than half of its etcd members run. */
+  /** As kubeadm's configuration has it. */
+  get name(): string {
+    return this.seed.configuration.clusterName;
+  }
+
+  /** Whether its API answers: more than half of etcd's voters run. */
   get up(): boolean {
     return this.#up;
   }
 
-  /** The address of a control-plane machine that answers for the API, if one does. */
-  answersAt(address: string): boolean {
-    return this.#up && [...this.members.values()].some((m) => m.running && m.address === address);
+  /** Whether the API server of a machine runs: with its etcd taken out of the cluster, or gone, it ends and is started again for ever. */
+  serves(serverId: string): boolean {
+    return this.members.get(serverId)?.running === true && this.etcd.on(serverId)?.running === true;
   }
 
   /** The certificate that its API servers show; made when it is first needed. */
@@ -100,9 +128,13 @@ export class SimulatedCluster {
     return this.#serving;
   }
 
-  /** A control-plane machine comes up, for the first time or again. */
+  /** A control-plane machine comes up, for the first time or again. The first of all makes the etcd. */
   memberUp(m: Omit<Member, 'running'>): void {
     this.members.set(m.serverId, { ...m, running: true });
+    const version = etcdVersion(m.version);
+    if (this.etcd.members.length === 0 && !this.etcd.wasRemoved(m.serverId))
+      this.etcd.bootstrap({ serverId: m.serverId, name: m.nodeName, address: m.address, version });
+    else this.etcd.start(m.serverId, m.nodeName);
     this.#judge();
   }
 
@@ -110,13 +142,14 @@ export class SimulatedCluster {
   memberDown(serverId: string): void {
     const member = this.members.get(serverId);
     if (member) member.running = false;
+    this.etcd.stop(serverId);
     this.#judge();
   }
 
-  /** Its etcd member was taken out. */
-  memberRemoved(nodeName: string): void {
-    for (const m of this.members.values()) if (m.nodeName === nodeName && !m.running) this.members.delete(m.serverId);
-    this.#judge();
+  /** Its machine is gone for good. Its member of etcd stays until somebody takes it out. */
+  memberGone(serverId: string): void {
+    this.memberDown(serverId);
+    this.members.delete(serverId);
   }
 
   /** Resolves once the API answers. @returns false when it did not within `ms` */
@@ -142,10 +175,36 @@ export class SimulatedCluster {
     this.server.close();
   }
 
+  #execWorld(): ExecWorld {
+    return {
+      clock: this.world.clock,
+      etcd: this.etcd,
+      isAlive: (node) => this.workloads.isAlive(node),
+      machineOf: (node) => [...this.members.values()].find((m) => m.nodeName === node)?.serverId,
+    };
+  }
+
+  /** What an API server says that finds no leader in its etcd. What it has in memory it still tells. */
+  async #withoutQuorum(info: RequestInfo): Promise<Intercepted> {
+    if (/^\/(healthz|livez|readyz)(\/|$)/.test(info.path))
+      return { status: 500, body: '[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\nhealthz check failed\n' };
+    if (!info.resource) return undefined;
+    if (info.verb === 'watch') {
+      const said = new StatusError(429, 'TooManyRequests', 'storage is (re)initializing', { retryAfterSeconds: 1 });
+      return { status: 429, body: said.body(), headers: { 'retry-after': '1' } };
+    }
+    if (await this.whenUp(ETCD_REQUEST_MS)) return undefined;
+    const message = 'etcdserver: request timed out';
+    return {
+      status: 500,
+      body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 },
+    };
+  }
+
   #judge(): void {
     this.workloads.membersChanged();
-    const running = [...this.members.values()].filter((m) => m.running).length;
-    const up = running > this.members.size / 2;
+    this.world.onServing(this);
+    const up = this.etcd.hasQuorum;
     if (up === this.#up) return;
     this.#up = up;
     if (up) {

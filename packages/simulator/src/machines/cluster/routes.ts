@@ -1,6 +1,6 @@
 import type { FloatingIpEvent, LoadBalancerEvent } from '../../core/hypervisor.ts';
 import type { SimulatedCluster } from './cluster.ts';
-import type { Listeners, Place } from './listeners.ts';
+import type { Front, Listeners, Place, Served } from './listeners.ts';
 
 const API_PORT = 6443;
 
@@ -12,7 +12,7 @@ interface Plug {
 }
 
 /** A control-plane machine as the network sees it. */
-export interface Backend {
+export interface Backend extends Front {
   plugs: Plug[];
   /** The cluster that answers on its port 6443 now; undefined while nothing listens there. */
   cluster(): SimulatedCluster | undefined;
@@ -125,20 +125,24 @@ export class Routes {
   }
 
   /** What answers at an address, by port. */
-  #targets(address: string): Map<number, SimulatedCluster> {
-    const targets = new Map<number, SimulatedCluster>();
+  #targets(address: string): Map<number, Served> {
+    const targets = new Map<number, Served>();
+    const add = (port: number, backend: Backend | undefined): void => {
+      const cluster = backend?.cluster();
+      if (!backend || !cluster) return;
+      const known = targets.get(port);
+      if (known?.cluster === cluster) known.fronts.push(backend);
+      else targets.set(port, { cluster, fronts: [backend] });
+    };
     const portId = this.#floating.get(address)?.portId;
     // An address that no floating IP has may be that of a port on a routable network.
     const balancerId = portId === undefined ? this.#vipAt(address) : this.#balancerOf.get(portId);
-    const backend = portId === undefined ? this.#direct(address) : this.#byPort.get(portId);
     const balancer = balancerId === undefined ? undefined : this.#balancers.get(balancerId);
-    const direct = backend?.cluster();
-    if (direct) targets.set(API_PORT, direct);
+    add(API_PORT, portId === undefined ? this.#direct(address) : this.#byPort.get(portId));
     for (const listener of balancer?.listeners ?? []) {
       for (const member of listener.pool?.members ?? []) {
         if (!member.adminStateUp || member.port !== API_PORT) continue;
-        const cluster = this.#backends.get(at(balancer?.networkId ?? '', member.address))?.cluster();
-        if (cluster) targets.set(listener.port, cluster);
+        add(listener.port, this.#backends.get(at(balancer?.networkId ?? '', member.address)));
       }
     }
     return targets;

@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
+import type { KubeadmImages } from './images.ts';
 import type { Manifest } from './objects.ts';
 
 const LINUX = { 'kubernetes.io/os': 'linux' };
 const CONTROL_PLANE_TAINT = { effect: 'NoSchedule', key: 'node-role.kubernetes.io/control-plane' };
 
 /** kube-proxy's DaemonSet, as kubeadm makes it. */
-export const kubeProxyDaemonSet = (repository: string, version: string): Manifest => ({
+export const kubeProxyDaemonSet = (image: string): Manifest => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: { name: 'kube-proxy', namespace: 'kube-system', labels: { 'k8s-app': 'kube-proxy' } },
@@ -17,7 +19,7 @@ export const kubeProxyDaemonSet = (repository: string, version: string): Manifes
         containers: [
           {
             name: 'kube-proxy',
-            image: `${repository}/kube-proxy:${version}`,
+            image,
             imagePullPolicy: 'IfNotPresent',
             command: [
               '/usr/local/bin/kube-proxy',
@@ -49,18 +51,8 @@ export const kubeProxyDaemonSet = (repository: string, version: string): Manifes
   },
 });
 
-/** CoreDNS of each Kubernetes minor version. */
-const CORE_DNS: Record<string, string> = {
-  '1.33': 'v1.12.0',
-  '1.34': 'v1.12.1',
-  '1.35': 'v1.13.1',
-  '1.36': 'v1.14.2',
-};
-
 /** CoreDNS: Deployment and Service, as kubeadm makes them. */
-export function coreDns(repository: string, version: string, clusterIP: string): Manifest[] {
-  const minor = /^v(\d+\.\d+)/.exec(version)?.[1] ?? '';
-  const image = `${repository === 'registry.k8s.io' ? 'registry.k8s.io/coredns' : repository}/coredns:${CORE_DNS[minor] ?? 'v1.13.1'}`;
+export function coreDns(image: string, clusterIP: string): Manifest[] {
   const labels = { 'k8s-app': 'kube-dns' };
   return [
     {
@@ -127,44 +119,93 @@ export function coreDns(repository: string, version: string, clusterIP: string):
 /** What a control-plane machine runs by itself. */
 export const STATIC_PODS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
 
-/** etcd of each Kubernetes minor version. */
-const ETCD: Record<string, string> = { '1.33': '3.5.21-0', '1.34': '3.6.5-0', '1.35': '3.6.6-0', '1.36': '3.6.8-0' };
+/** What a control-plane machine's static pods are made from. */
+export interface StaticPodFacts {
+  nodeName: string;
+  address: string;
+  images: KubeadmImages;
+  /** Of the control plane. */
+  version: string;
+}
+
+const ETCD_DIRECTORY = '/etc/kubernetes/pki/etcd';
+
+/** Command, annotations and volumes of etcd's pod: who asks it needs to know where it listens and which certificates are there. */
+const etcdParts = (f: StaticPodFacts) => ({
+  annotations: { 'kubeadm.kubernetes.io/etcd.advertise-client-urls': `https://${f.address}:2379` },
+  command: [
+    'etcd',
+    `--advertise-client-urls=https://${f.address}:2379`,
+    `--cert-file=${ETCD_DIRECTORY}/server.crt`,
+    '--client-cert-auth=true',
+    '--data-dir=/var/lib/etcd',
+    `--initial-advertise-peer-urls=https://${f.address}:2380`,
+    `--key-file=${ETCD_DIRECTORY}/server.key`,
+    `--listen-client-urls=https://127.0.0.1:2379,https://${f.address}:2379`,
+    `--listen-peer-urls=https://${f.address}:2380`,
+    `--name=${f.nodeName}`,
+    `--peer-cert-file=${ETCD_DIRECTORY}/peer.crt`,
+    '--peer-client-cert-auth=true',
+    `--peer-key-file=${ETCD_DIRECTORY}/peer.key`,
+    `--peer-trusted-ca-file=${ETCD_DIRECTORY}/ca.crt`,
+    `--trusted-ca-file=${ETCD_DIRECTORY}/ca.crt`,
+  ],
+  mounts: [
+    { mountPath: '/var/lib/etcd', name: 'etcd-data' },
+    { mountPath: ETCD_DIRECTORY, name: 'etcd-certs' },
+  ],
+  volumes: [
+    { hostPath: { path: ETCD_DIRECTORY, type: 'DirectoryOrCreate' }, name: 'etcd-certs' },
+    { hostPath: { path: '/var/lib/etcd', type: 'DirectoryOrCreate' }, name: 'etcd-data' },
+  ],
+});
+
+const others = (
+  component: string,
+  f: StaticPodFacts,
+): Omit<ReturnType<typeof etcdParts>, 'annotations'> & { annotations: object } => ({
+  annotations:
+    component === 'kube-apiserver'
+      ? { 'kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint': `${f.address}:6443` }
+      : {},
+  command: [component],
+  mounts: [],
+  volumes: [],
+});
 
 /** The mirror pod by which a kubelet shows a static pod. */
-export function mirrorPod(
-  component: (typeof STATIC_PODS)[number],
-  nodeName: string,
-  repository: string,
-  version: string,
-): Manifest {
-  const minor = /^v(\d+\.\d+)/.exec(version)?.[1] ?? '';
-  const hash = Buffer.from(`${component}/${version}`).toString('hex').slice(0, 32);
+export function mirrorPod(component: (typeof STATIC_PODS)[number], f: StaticPodFacts): Manifest {
+  const hash = createHash('md5').update(`${component}/${f.version}/${f.address}`).digest('hex');
+  const { annotations, command, mounts, volumes } = component === 'etcd' ? etcdParts(f) : others(component, f);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: `${component}-${nodeName}`,
+      name: `${component}-${f.nodeName}`,
       namespace: 'kube-system',
       labels: { component, tier: 'control-plane' },
       annotations: {
+        ...annotations,
         'kubernetes.io/config.hash': hash,
         'kubernetes.io/config.mirror': hash,
         'kubernetes.io/config.source': 'file',
       },
     },
     spec: {
-      nodeName,
+      nodeName: f.nodeName,
       hostNetwork: true,
       priorityClassName: 'system-node-critical',
       containers: [
         {
           name: component,
-          image: `${repository}/${component}:${component === 'etcd' ? (ETCD[minor] ?? '3.6.6-0') : version}`,
+          image: component === 'etcd' ? f.images.etcd : f.images.of(component),
           imagePullPolicy: 'IfNotPresent',
-          command: [component],
+          command,
           resources: { requests: { cpu: component === 'kube-apiserver' ? '250m' : '100m' } },
+          ...(mounts.length > 0 ? { volumeMounts: mounts } : {}),
         },
       ],
+      ...(volumes.length > 0 ? { volumes } : {}),
       securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
       tolerations: [{ effect: 'NoExecute', operator: 'Exists' }],
     },

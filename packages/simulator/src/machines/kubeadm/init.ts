@@ -2,8 +2,9 @@ import type { KeyedCertificate } from '@shoto/pki';
 import { belongsTogether, serviceAddress } from '../cluster/pki.ts';
 import { coreDns, kubeProxyDaemonSet } from './addons.ts';
 import { ConfigurationError, readInit } from './config.ts';
+import { kubeadmImages, minorOf } from './images.ts';
 import { configMaps, type Manifest, rbacObjects, tokenSecrets } from './objects.ts';
-import { type KubeadmHost, type Membership, minorOf, needPrograms, Output, spend } from './run.ts';
+import { checkControlPlaneVersion, type KubeadmHost, type Membership, needPrograms, Output, spend } from './run.ts';
 
 const PKI = '/etc/kubernetes/pki';
 /** DNS is the tenth address of the service range. */
@@ -58,10 +59,7 @@ export async function kubeadmInit(host: KubeadmHost, configPath: string, power: 
       'FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]: /etc/kubernetes/manifests/kube-apiserver.yaml already exists',
       'DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty',
     );
-  if (minorOf(version) > minorOf(programs.kubeadm) || minorOf(version) < minorOf(programs.kubeadm) - 1)
-    throw out.fail(
-      `this version of kubeadm only supports deploying clusters with the control plane version >= 1.${minorOf(programs.kubeadm) - 1}.0 and <= ${programs.kubeadm}. Current version: ${version}`,
-    );
+  checkControlPlaneVersion(version, programs.kubeadm, out);
   if (minorOf(programs.kubelet) > minorOf(version))
     throw out.preflight(
       `KubeletVersion]: the kubelet version is higher than the control plane version. This is not a supported version skew and may lead to a malfunctional cluster. Kubelet version: "${programs.kubelet.slice(1)}" Control plane version: "${version.slice(1)}"`,
@@ -86,7 +84,7 @@ export async function kubeadmInit(host: KubeadmHost, configPath: string, power: 
   const address = init.localAPIEndpoint.advertiseAddress || host.address;
   const registration = init.nodeRegistration;
   const cluster = host.clusters.make({ ca, serviceAccountKey, configuration });
-  cluster.memberUp({ serverId: host.serverId, nodeName: registration.name, address });
+  cluster.memberUp({ serverId: host.serverId, nodeName: registration.name, address, version });
   out.print('[control-plane-check] kube-apiserver is healthy after 5.003s');
   const endpoint = configuration.controlPlaneEndpoint || `${address}:6443`;
   const dns = serviceAddress(configuration.networking.serviceSubnet, DNS_ADDRESS);
@@ -103,12 +101,19 @@ export async function kubeadmInit(host: KubeadmHost, configPath: string, power: 
     '[bootstrap-token] Configured RBAC rules to allow Node Bootstrap tokens to get nodes',
   );
   await spend(host, total * 0.2, power);
-  const { imageRepository } = configuration;
-  post([...coreDns(imageRepository, version, dns), kubeProxyDaemonSet(imageRepository, version)]);
+  const images = kubeadmImages(configuration.imageRepository, version, programs.kubeadm);
+  post([...coreDns(images.coreDNS, dns), kubeProxyDaemonSet(images.kubeProxy)]);
   out.print(
     '[addons] Applied essential addon: CoreDNS',
     '[addons] Applied essential addon: kube-proxy',
     'Your Kubernetes control-plane has initialized successfully!',
   );
-  return { cluster, role: 'control-plane', registration, address, kubeletVersion: programs.kubelet };
+  return {
+    cluster,
+    role: 'control-plane',
+    registration,
+    address,
+    kubeletVersion: programs.kubelet,
+    controlPlane: { version, images },
+  };
 }

@@ -5,8 +5,10 @@ import type { SimulatedCluster } from '../cluster/cluster.ts';
 import { clusterId } from '../cluster/pki.ts';
 import { PowerLost } from '../pause.ts';
 import { ConfigurationError, type JoinConfiguration, readJoin } from './config.ts';
+import { kubeadmImages, minorOf } from './images.ts';
 import { givenPki } from './init.ts';
-import { type KubeadmHost, type Membership, minorOf, needPrograms, Output, spend } from './run.ts';
+import { checkEtcd, joinEtcd } from './join-etcd.ts';
+import { checkControlPlaneVersion, type KubeadmHost, type Membership, needPrograms, Output, spend } from './run.ts';
 
 /** How long `kubeadm join` waits for the API server: timeouts.discovery. */
 const DISCOVERY_MS = 5 * 60_000;
@@ -15,6 +17,11 @@ const kubeconfig = z.looseObject({
   clusters: z
     .array(z.object({ cluster: z.looseObject({ server: z.string(), 'certificate-authority-data': z.string() }) }))
     .min(1),
+});
+
+const uploadedConfiguration = z.looseObject({
+  kubernetesVersion: z.string().default(''),
+  imageRepository: z.string().default('registry.k8s.io'),
 });
 
 interface Found {
@@ -86,25 +93,59 @@ export async function kubeadmJoin(host: KubeadmHost, configPath: string, power: 
   const uploaded = await read(cluster, out, found.token, 'kubeadm-config');
   await read(cluster, out, found.token, 'kubelet-config');
   // What was uploaded counts: whoever upgrades by new machines changes it there first.
-  checkVersions(/^kubernetesVersion: (\S+)$/m.exec(uploaded.ClusterConfiguration ?? '')?.[1] ?? '', programs, out);
-  checkNode(cluster, out, join.nodeRegistration.name);
+  const configuration = uploadedConfiguration.parse(parse(uploaded.ClusterConfiguration ?? ''));
+  const version = configuration.kubernetesVersion;
+  checkControlPlaneVersion(version, programs.kubeadm, out);
+  checkKubelet(programs, out);
   host.soil();
-  if (role === 'control-plane' && clusterId(givenPki(host, out).ca.certificate) !== cluster.id)
+  const result = {
+    cluster,
+    role,
+    registration: join.nodeRegistration,
+    address: join.controlPlane?.localAPIEndpoint.advertiseAddress || host.address,
+    kubeletVersion: programs.kubelet,
+  } as const;
+  if (role === 'worker') {
+    await startKubelet(host, out, { cluster, name: result.registration.name, ms: total * 0.7 }, power);
+    out.print('This node has joined the cluster:');
+    return result;
+  }
+  if (clusterId(givenPki(host, out).ca.certificate) !== cluster.id)
     throw out.fail('error execution phase control-plane-prepare/certs: the CA certificate is not that of the cluster');
+  await checkEtcd(host, out, cluster, power);
+  await startKubelet(host, out, { cluster, name: result.registration.name, ms: total * 0.3 }, power);
+  await joinEtcd(
+    host,
+    out,
+    { cluster, address: result.address, name: result.registration.name, version, total },
+    power,
+  );
+  cluster.memberUp({
+    serverId: host.serverId,
+    nodeName: result.registration.name,
+    address: result.address,
+    version,
+  });
+  out.print('This node has joined the cluster and a new control plane instance was created:');
+  const images = kubeadmImages(configuration.imageRepository, version, programs.kubeadm);
+  return { ...result, controlPlane: { version, images } };
+}
+
+/** Lets the kubelet start and find its place in the cluster. */
+async function startKubelet(
+  host: KubeadmHost,
+  out: Output,
+  o: { cluster: SimulatedCluster; name: string; ms: number },
+  power: AbortSignal,
+): Promise<void> {
+  checkNode(o.cluster, out, o.name);
   out.print(
     '[kubelet-start] Writing kubelet configuration to file "/var/lib/kubelet/config.yaml"',
     '[kubelet-start] Starting the kubelet',
     '[kubelet-check] Waiting for a healthy kubelet at http://127.0.0.1:10248/healthz. This can take up to 4m0s',
     '[kubelet-start] Waiting for the kubelet to perform the TLS Bootstrap',
   );
-  await spend(host, total * 0.7, power);
-  const address = join.controlPlane?.localAPIEndpoint.advertiseAddress || host.address;
-  if (role === 'control-plane') {
-    cluster.memberUp({ serverId: host.serverId, nodeName: join.nodeRegistration.name, address });
-    out.print('[etcd] Announced new etcd member joining to the existing etcd cluster');
-  }
-  out.print('This node has joined the cluster:');
-  return { cluster, role, registration: join.nodeRegistration, address, kubeletVersion: programs.kubelet };
+  await spend(host, o.ms, power);
 }
 
 /** Reads a ConfigMap as the bearer of the bootstrap token: authenticated and authorised by the cluster's own API server. */
@@ -122,16 +163,12 @@ async function read(
   );
 }
 
-function checkVersions(wanted: string, programs: { kubeadm: string; kubelet: string }, out: Output): void {
-  const behind = minorOf(wanted) - minorOf(programs.kubelet);
-  if (behind < 0)
-    throw out.preflight(
-      `KubeletVersion]: the kubelet version is higher than the control plane version. This is not a supported version skew and may lead to a malfunctional cluster. Kubelet version: "${programs.kubelet.slice(1)}" Control plane version: "${wanted.slice(1)}"`,
-    );
-  if (behind > 3)
-    throw out.preflight(
-      `KubeletVersion]: Kubelet version "${programs.kubelet.slice(1)}" is lower than kubeadm can support. Please upgrade kubelet`,
-    );
+/** Three minor versions older than kubeadm is the most. A kubelet that is newer than the control plane is not refused here. */
+function checkKubelet(programs: { kubeadm: string; kubelet: string }, out: Output): void {
+  if (minorOf(programs.kubelet) >= minorOf(programs.kubeadm) - 3) return;
+  throw out.preflight(
+    `KubeletVersion]: Kubelet version "${programs.kubelet.slice(1)}" is lower than kubeadm can support. Please upgrade kubelet`,
+  );
 }
 
 function checkNode(cluster: SimulatedCluster, out: Output, name: string): void {

@@ -5,6 +5,7 @@ import { pause } from '../pause.ts';
 import type { Programs } from '../protocol.ts';
 import { StepFailed } from '../step-failed.ts';
 import type { NodeRegistration } from './config.ts';
+import { type KubeadmImages, minorOf } from './images.ts';
 
 /** What kubeadm sees of the machine that it runs on. */
 export interface KubeadmHost {
@@ -34,6 +35,8 @@ export interface Membership {
   registration: NodeRegistration;
   address: string;
   kubeletVersion: string;
+  /** Of what its static pods are made; on a control plane only. */
+  controlPlane?: { version: string; images: KubeadmImages };
 }
 
 /** Collects what kubeadm prints, for the console and for the report of a failure. */
@@ -71,9 +74,6 @@ export class Output {
 /** Waits for a share of an operation's time. */
 export const spend = (host: KubeadmHost, ms: number, power: AbortSignal): Promise<void> => pause(host.clock, ms, power);
 
-/** Minor version of `v1.35.4`, as a number; NaN for what is none. */
-export const minorOf = (version: string): number => Number(/^v\d+\.(\d+)\./.exec(version)?.[1]);
-
 /** The versions of the programs that kubeadm needs. @throws {StepFailed} */
 export function needPrograms(host: KubeadmHost, out: Output): { kubeadm: string; kubelet: string } {
   const { kubeadm, kubelet, containerd } = host.programs;
@@ -84,4 +84,20 @@ export function needPrograms(host: KubeadmHost, out: Output): { kubeadm: string;
       'CRI]: container runtime is not running: validate service connection: unix:///run/containerd/containerd.sock: no such file or directory',
     );
   return { kubeadm, kubelet };
+}
+
+/**
+ * Whether kubeadm deploys a control plane of this version, or joins one: its own minor version and the one before. Of a newer one it only warns.
+ * @throws {StepFailed}
+ */
+export function checkControlPlaneVersion(version: string, kubeadm: string, out: Output): void {
+  const own = minorOf(kubeadm);
+  if (minorOf(version) < own - 1)
+    throw out.fail(
+      `this version of kubeadm only supports deploying clusters with the control plane version >= 1.${own - 1}.0. Current version: ${version}`,
+    );
+  if (minorOf(version) > own)
+    out.print(
+      `\t[WARNING KubernetesVersion]: Kubernetes version is greater than kubeadm version. Please consider to upgrade kubeadm. Kubernetes version: ${version.slice(1)}. Kubeadm version: 1.${own}.x`,
+    );
 }

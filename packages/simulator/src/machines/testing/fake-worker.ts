@@ -32,6 +32,8 @@ interface Reported {
   step: string;
   state: string;
   log: string | undefined;
+  /** Images of kubeadm's addons; with the last report only. */
+  images: unknown;
 }
 
 /** A bootstrap-worker for tests: the real protocol over real TLS, with answers made to order. */
@@ -97,7 +99,13 @@ export class FakeWorker {
     const key = publicKeyHash(certificate.raw);
     if (request.url === '/v1/steps') {
       const machine = this.#machines.get(key) ?? '?';
-      this.reports.push({ machine, step: body.step ?? '', state: body.state ?? '', log: body.log });
+      this.reports.push({
+        machine,
+        step: body.step ?? '',
+        state: body.state ?? '',
+        log: body.log,
+        images: body.images,
+      });
       return send(204);
     }
     const task = this.tasks.get(body.ticket ?? '');
@@ -148,6 +156,7 @@ export class FakeWorker {
       kubernetesVersion: 'v1.35.4',
       node: { name: task.name, labels: {} },
       endpoint: task.endpoint,
+      ...(task.role === 'worker' ? {} : { imageRepository: 'registry.k8s.io' }),
       files: [
         ...(task.role === 'worker' ? [] : keys),
         ...(init ? [] : [file('/etc/shoto/discovery.yaml', discovery)]),

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import { issue } from '@shoto/pki';
+import { Agent as HttpAgent, WebSocket } from 'undici';
 import { SimulatorClock } from '../../core/clock.ts';
 import { EventHub, type PoweredServer } from '../../core/hypervisor.ts';
 import { Latency } from '../../core/latency.ts';
@@ -13,6 +14,22 @@ type Json = Record<string, unknown>;
 interface ApiAnswer {
   status: number;
   body: Json;
+}
+
+/** Who runs a command, where, and how it is spoken. */
+interface ExecOptions {
+  user?: string;
+  groups?: string[];
+  protocols?: string[];
+  container?: string;
+}
+
+/** What a command said on each channel. */
+interface ExecAnswer {
+  protocol: string;
+  stdout: string;
+  stderr: string;
+  status: Json;
 }
 
 /** The token that `kubeadm init` of the lab makes. */
@@ -113,10 +130,11 @@ export class Lab {
     name: string,
     address: string,
     o: { token?: string; role?: 'worker' | 'control-plane'; taints?: object[] } = {},
+    server: Partial<PoweredServer> = {},
   ): void {
     const { token = TOKEN, role = 'worker', taints } = o;
     this.worker.tasks.set(name, { role, name, address, endpoint: `${VIP}:6443`, token, ...(taints ? { taints } : {}) });
-    this.machines.powerOn(this.server(name, address));
+    this.machines.powerOn(this.server(name, address, server));
   }
 
   /** One request to the cluster's API at its outside address, with an administrator's certificate. */
@@ -130,6 +148,64 @@ export class Lab {
     const { ca } = this.worker.pki;
     const own = await issue(ca, { commonName: user, organizations: groups, usages: ['client'], seconds: 600 });
     return new Agent({ ca: ca.certificate, cert: own.certificate, key: own.key, keepAlive: true });
+  }
+
+  /** Runs a command in a container over a WebSocket, as kubectl does. */
+  async exec(pod: string, command: string[], o: ExecOptions = {}): Promise<ExecAnswer> {
+    const { user = 'kubernetes-admin', groups = ['kubeadm:cluster-admins'], protocols = ['v5.channel.k8s.io'] } = o;
+    const { ca } = this.worker.pki;
+    const own = await issue(ca, { commonName: user, organizations: groups, usages: ['client'], seconds: 600 });
+    const dispatcher = new HttpAgent({
+      allowH2: false,
+      connect: { ca: ca.certificate, cert: own.certificate, key: own.key },
+    });
+    const query = new URLSearchParams([
+      ['container', o.container ?? ''],
+      ['stdout', 'true'],
+      ['stderr', 'true'],
+      ...command.map((word): [string, string] => ['command', word]),
+    ]);
+    const url = `wss://${this.floating}:6443/api/v1/namespaces/kube-system/pods/${pod}/exec?${query}`;
+    const channels = new Map<number, string>();
+    try {
+      return await new Promise((resolve, reject) => {
+        const socket = new WebSocket(url, { protocols, dispatcher });
+        socket.binaryType = 'arraybuffer';
+        socket.onmessage = ({ data }) => {
+          const message = Buffer.from(data as ArrayBuffer);
+          const channel = message[0] ?? -1;
+          channels.set(channel, (channels.get(channel) ?? '') + message.subarray(1).toString());
+        };
+        socket.onerror = (e) => reject(e.error ?? new Error('the WebSocket was refused'));
+        socket.onclose = () =>
+          resolve({
+            protocol: socket.protocol,
+            stdout: channels.get(1) ?? '',
+            stderr: channels.get(2) ?? '',
+            status: JSON.parse(channels.get(3) ?? '{}') as Json,
+          });
+      });
+    } finally {
+      await dispatcher.destroy();
+    }
+  }
+
+  /** Runs etcdctl with a member's certificates, as JSON; the exit code with what it printed. */
+  async etcdctl(node: string, endpoints: string[], ...words: string[]): Promise<ExecAnswer & { exitCode: number }> {
+    const pki = '/etc/kubernetes/pki/etcd';
+    const answer = await this.exec(`etcd-${node}`, [
+      'etcdctl',
+      `--endpoints=${endpoints.map((a) => `https://${a}:2379`).join(',')}`,
+      `--cacert=${pki}/ca.crt`,
+      `--cert=${pki}/healthcheck-client.crt`,
+      `--key=${pki}/healthcheck-client.key`,
+      '-w',
+      'json',
+      ...words,
+    ]);
+    const causes = (answer.status.details as { causes?: { reason: string; message: string }[] } | undefined)?.causes;
+    const exit = causes?.find((c) => c.reason === 'ExitCode')?.message;
+    return { ...answer, exitCode: answer.status.status === 'Success' ? 0 : Number(exit) };
   }
 
   /** Applies objects server-side. */

@@ -3,12 +3,13 @@ import type { KubeObject } from '../../kubernetes/index.ts';
 import { rfc3339, rfc3339Micro } from '../../kubernetes/types.ts';
 import { at, isRecord, list, record, text } from '../../kubernetes/util/json.ts';
 import { mirrorPod, STATIC_PODS } from '../kubeadm/addons.ts';
+import type { KubeadmImages } from '../kubeadm/images.ts';
 import type { Context } from './context.ts';
 import type { Controller } from './engine.ts';
 import { say } from './events.ts';
 import { conditions, type NodeFacts, type NodeState, nodeObject } from './node-object.ts';
 import { conditionOf, controllerOf, keyOf, refOf } from './objects.ts';
-import { runningStatus, waitingStatus } from './pod-status.ts';
+import { crashingStatus, runningStatus, waitingStatus } from './pod-status.ts';
 
 const CNI_DIRECTORY = '/etc/cni/net.d';
 
@@ -49,7 +50,7 @@ export class Kubelet {
     }
     this.#registered = true;
     this.#renewLease();
-    if (this.facts.role === 'control-plane') this.#mirror();
+    if (this.facts.controlPlane) this.#mirror(this.facts.controlPlane);
   }
 
   /** The Lease of the node. It is renewed with each report, and not every ten seconds: an idle cluster shall cost nothing. */
@@ -102,11 +103,11 @@ export class Kubelet {
       .patchStatus({ name: this.facts.name }, { ...fresh, conditions: [...others, ...wanted] });
   }
 
-  #mirror(): void {
+  #mirror(controlPlane: { version: string; images: KubeadmImages }): void {
     const pods = this.#x.resources.of('Pod');
     const node = this.#x.resources.of('Node').get({ name: this.facts.name });
     for (const component of STATIC_PODS) {
-      const pod = mirrorPod(component, this.facts.name, this.facts.imageRepository, this.facts.kubernetesVersion);
+      const pod = mirrorPod(component, { ...controlPlane, nodeName: this.facts.name, address: this.facts.address });
       if (pods.get({ namespace: 'kube-system', name: pod.metadata.name })) continue;
       pods.create({
         ...pod,
@@ -128,7 +129,21 @@ export class Kubelet {
     else if (phase === 'Running') this.#keepRunning(pod);
   }
 
+  /** A CNI whose network does not come up: its container ends, and is started again with longer and longer pauses. */
+  #crash(pod: KubeObject): void {
+    if (conditionOf(pod, 'Ready') === 'False') return;
+    this.#x.resources.of('Pod').patchStatus(refOf(keyOf(pod)), crashingStatus(pod, this.#x.clock.now()));
+  }
+
   #keepRunning(pod: KubeObject): void {
+    if (this.state.networkBroken && bringsNetwork(pod)) {
+      this.#crash(pod);
+      // Its init container has written the CNI's configuration: that is all that Ready looks at.
+      if (this.state.networkReady) return;
+      this.state.networkReady = true;
+      this.report();
+      return;
+    }
     if (conditionOf(pod, 'Ready') !== 'True')
       this.#x.resources.of('Pod').patchStatus(refOf(keyOf(pod)), this.#running(pod));
     if (at(pod, 'spec', 'restartPolicy') !== 'Always') this.#finish(pod);
@@ -137,7 +152,7 @@ export class Kubelet {
 
   #start(pod: KubeObject): void {
     const { hostNetwork } = record(pod.spec);
-    if (!hostNetwork && !this.state.networkReady) {
+    if (!hostNetwork && (!this.state.networkReady || this.state.networkBroken)) {
       if (at(pod, 'status', 'startTime') === undefined)
         this.#x.resources
           .of('Pod')
@@ -192,7 +207,7 @@ export class Kubelet {
   }
 
   #network(pod: KubeObject): void {
-    if (this.state.networkReported || !this.#isDone(pod, 'network')) return;
+    if (this.state.networkBroken || this.state.networkReported || !this.#isDone(pod, 'network')) return;
     this.state.networkReady = true;
     this.state.networkReported = true;
     this.report();

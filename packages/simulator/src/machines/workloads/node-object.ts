@@ -1,4 +1,6 @@
+import type { NodeCondition } from '../../core/faults.ts';
 import { rfc3339 } from '../../kubernetes/types.ts';
+import type { KubeadmImages } from '../kubeadm/images.ts';
 import type { Manifest } from '../kubeadm/objects.ts';
 import type { Taint } from './fit.ts';
 
@@ -18,9 +20,8 @@ export interface NodeFacts {
   labels: Record<string, string>;
   /** Undefined: kubeadm's own. */
   taints: Taint[] | undefined;
-  imageRepository: string;
-  /** Of the control plane that it runs. */
-  kubernetesVersion: string;
+  /** What its static pods are made from; on a control plane only. */
+  controlPlane: { version: string; images: KubeadmImages } | undefined;
 }
 
 /** The state of a kubelet that its node's conditions tell. */
@@ -28,7 +29,10 @@ export interface NodeState {
   networkReady: boolean;
   /** Whether the CNI has said that pods reach each other. */
   networkReported: boolean;
-  diskPressure: boolean;
+  /** Whether the CNI's own pod cannot run. */
+  networkBroken: boolean;
+  /** Conditions that are ordered to be true. One that a node-problem-detector has told of once stays in the list, as false. */
+  ordered: Map<NodeCondition, boolean>;
 }
 
 const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane';
@@ -40,21 +44,67 @@ interface Condition {
   message: string;
 }
 
-/** The conditions that a kubelet (and its CNI) reports. */
+/** What a kubelet says of what it runs out of: word for the reason, while it has enough and when it has not. */
+const PRESSURES = [
+  [
+    'MemoryPressure',
+    'KubeletHasSufficientMemory',
+    'kubelet has sufficient memory available',
+    'KubeletHasInsufficientMemory',
+    'kubelet has insufficient memory available',
+  ],
+  [
+    'DiskPressure',
+    'KubeletHasNoDiskPressure',
+    'kubelet has no disk pressure',
+    'KubeletHasDiskPressure',
+    'kubelet has disk pressure',
+  ],
+  [
+    'PIDPressure',
+    'KubeletHasSufficientPID',
+    'kubelet has sufficient PID available',
+    'KubeletHasInsufficientPID',
+    'kubelet has insufficient PID available',
+  ],
+] as const;
+/** What a node-problem-detector says. */
+const PROBLEMS = [
+  [
+    'KernelDeadlock',
+    'KernelHasNoDeadlock',
+    'kernel has no deadlock',
+    'TaskHung',
+    'task kworker/0:1:23 blocked for more than 120 seconds.',
+  ],
+  [
+    'ReadonlyFilesystem',
+    'FilesystemIsNotReadOnly',
+    'Filesystem is not read-only',
+    'FilesystemIsReadOnly',
+    'EXT4-fs (vda1): Remounting filesystem read-only',
+  ],
+] as const;
+
+/** The conditions that a kubelet (and its CNI, and a node-problem-detector) reports. */
 export function conditions(s: NodeState): Condition[] {
-  const fine = (type: string, reason: string, message: string): Condition => ({
-    type,
-    status: 'False',
-    reason,
-    message,
-  });
+  const told = ([type, fine, well, ill, bad]: (typeof PRESSURES)[number] | (typeof PROBLEMS)[number]): Condition =>
+    s.ordered.get(type) === true
+      ? { type, status: 'True', reason: ill, message: bad }
+      : { type, status: 'False', reason: fine, message: well };
   return [
-    ...(s.networkReported ? [fine('NetworkUnavailable', 'FlannelIsUp', 'Flannel is running on this node')] : []),
-    fine('MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    s.diskPressure
-      ? { type: 'DiskPressure', status: 'True', reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' }
-      : fine('DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    fine('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    ...PROBLEMS.filter(([type]) => s.ordered.has(type)).map(told),
+    ...(s.networkReported
+      ? [
+          {
+            type: 'NetworkUnavailable',
+            status: 'False',
+            reason: 'FlannelIsUp',
+            message: 'Flannel is running on this node',
+          },
+        ]
+      : []),
+    ...PRESSURES.map(told),
     s.networkReady
       ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
       : {

@@ -11,9 +11,13 @@ import { conditionOf, controllerOf, keyOf, refOf } from './objects.ts';
 /** How long a kubelet may be silent before its node counts as lost: kube-controller-manager's --node-monitor-grace-period. */
 const GRACE_MS = 40_000;
 const PREFIX = 'node.kubernetes.io/';
-const OWN = ['not-ready', 'unreachable', 'disk-pressure', 'unschedulable', 'network-unavailable'].map(
+const PRESSURES = { MemoryPressure: 'memory-pressure', DiskPressure: 'disk-pressure', PIDPressure: 'pid-pressure' };
+const OWN = ['not-ready', 'unreachable', 'unschedulable', 'network-unavailable', ...Object.values(PRESSURES)].map(
   (t) => PREFIX + t,
 );
+
+/** Conditions that nobody tells of any more when a kubelet is silent. */
+const KUBELETS_OWN = ['Ready', ...Object.keys(PRESSURES)];
 
 /** Taints that follow from a node's state. */
 function wantedTaints(node: KubeObject): Taint[] {
@@ -24,8 +28,8 @@ function wantedTaints(node: KubeObject): Taint[] {
   };
   if (ready === 'Unknown') both('unreachable');
   else if (ready !== 'True') both('not-ready');
-  if (conditionOf(node, 'DiskPressure') === 'True')
-    taints.push({ key: `${PREFIX}disk-pressure`, effect: 'NoSchedule' });
+  for (const [condition, taint] of Object.entries(PRESSURES))
+    if (conditionOf(node, condition) === 'True') taints.push({ key: PREFIX + taint, effect: 'NoSchedule' });
   if (conditionOf(node, 'NetworkUnavailable') === 'True')
     taints.push({ key: `${PREFIX}network-unavailable`, effect: 'NoSchedule' });
   if (at(node, 'spec', 'unschedulable') === true) taints.push({ key: `${PREFIX}unschedulable`, effect: 'NoSchedule' });
@@ -63,13 +67,21 @@ export function nodeController(x: Context, podSubnet: string): Controller {
     const now = rfc3339(x.clock.now());
     const message = `Node ${name} status is now: NodeNotReady`;
     say(x, node, { type: 'Normal', reason: 'NodeNotReady', message, component: 'node-controller' });
+    // Nobody knows whether its pods serve: Services leave them out.
+    for (const pod of x.pods.onNode(name)) {
+      if (conditionOf(pod, 'Ready') !== 'True') continue;
+      const conditions = list(at(pod, 'status', 'conditions')).map((c) =>
+        record(c).type === 'Ready' ? { ...record(c), status: 'False', lastTransitionTime: now } : c,
+      );
+      x.resources.of('Pod').patchStatus(refOf(keyOf(pod)), { conditions });
+    }
     return x.resources.of('Node').patchStatus(
       { name },
       {
         conditions: list(at(node, 'status', 'conditions'))
           .map(record)
           .map((c) =>
-            c.type === 'NetworkUnavailable'
+            !KUBELETS_OWN.includes(text(c.type))
               ? c
               : {
                   ...c,

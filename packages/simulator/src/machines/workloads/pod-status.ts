@@ -88,3 +88,25 @@ export function runningStatus(pod: KubeObject, o: { host: string; pod: string; n
     ),
   };
 }
+
+/** Status of a pod that runs no more: its containers end with 1 and wait for their next start. */
+export function crashingStatus(pod: KubeObject, nowMs: number): Status {
+  const now = rfc3339(nowMs);
+  const conditions = list(at(pod, 'status', 'conditions')).map((c) =>
+    ['Ready', 'ContainersReady'].includes(text(record(c).type))
+      ? condition(text(record(c).type), 'False', now, 'ContainersNotReady')
+      : record(c),
+  );
+  const containerStatuses = list(at(pod, 'status', 'containerStatuses')).map((c) => {
+    const restarts = record(c).restartCount;
+    return {
+      ...record(c),
+      ready: false,
+      started: false,
+      restartCount: (typeof restarts === 'number' ? restarts : 0) + 1,
+      state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s restarting failed container' } },
+      lastState: { terminated: { exitCode: 1, reason: 'Error', startedAt: now, finishedAt: now } },
+    };
+  });
+  return { conditions, containerStatuses };
+}

@@ -19,6 +19,7 @@ import { replicaSets } from './replicasets.ts';
 import { scheduler } from './scheduler.ts';
 import { statefulSets } from './statefulsets.ts';
 import { tokenCleaner } from './tokens.ts';
+import { attachDetach, volumeBinder } from './volumes.ts';
 
 /** What the controllers of one cluster need. */
 interface WorkloadsOptions {
@@ -31,8 +32,6 @@ interface WorkloadsOptions {
   members: () => { address: string; running: boolean }[];
   /** Told of what should not happen. */
   say: (what: string) => void;
-  /** Told that a Node was deleted. */
-  onNodeGone: (name: string) => void;
 }
 
 /** Everything that acts in a simulated cluster besides its API server: controllers, scheduler, kubelets. */
@@ -71,18 +70,22 @@ export class Workloads {
       budgets(this.#x),
       endpoints(this.#x, o.members),
       tokenCleaner(this.#x),
+      volumeBinder(this.#x),
+      attachDetach(this.#x),
       kubeletReports(alive),
       kubeletController(this.#x, alive),
     ])
       this.#engine.add(controller);
-    server.store.listen('nodes', ({ type, object }) => {
-      if (type === 'DELETED') o.onNodeGone(object.metadata.name);
-    });
   }
 
   /** Puts an object into the cluster. */
   create(manifest: Manifest): void {
     this.#x.resources.ofManifest(manifest.kind).create(manifest as KubeObject);
+  }
+
+  /** Whether the kubelet of a node runs and is reached. */
+  isAlive(node: string): boolean {
+    return this.#kubelets.has(node);
   }
 
   isNodeReady(name: string): boolean {
@@ -106,9 +109,10 @@ export class Workloads {
     this.#engine.wake('nodes', name);
   }
 
-  /** The disk of its machine is full, or has room again. */
+  /** Something is wrong with its machine, or well again. */
   kubeletChanged(name: string): void {
     this.#engine.wake('kubelet-report', name);
+    for (const pod of this.#x.pods.onNode(name)) this.#engine.wake('kubelet', keyOf(pod));
   }
 
   /** Whether a budget refuses the eviction of a pod now. */

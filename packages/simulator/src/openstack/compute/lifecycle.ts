@@ -1,4 +1,4 @@
-import type { FaultAction } from '../../core/faults.ts';
+import type { FaultAction, NodeFault } from '../../core/faults.ts';
 import type { Cloud } from '../cloud.ts';
 import { allocate } from '../network/addresses.ts';
 import { checkQuota, newBase } from '../network/collection.ts';
@@ -100,11 +100,29 @@ export function boot(cloud: Cloud, s: Server, request: BootRequest, action: Serv
         endAction(cloud, action);
         powerOn(cloud, s);
         const { doom } = request;
-        if (doom?.type === 'node')
-          cloud.clock.setTimeout(() => cloud.events.nodeFault({ serverId: s.id, fault: doom.fault }), doom.afterMs);
+        if (doom?.type === 'node') cloud.clock.setTimeout(() => failMachine(cloud, s, doom), doom.afterMs);
       });
     });
   });
+}
+
+/** Lets the machine behind a server fail as ordered. */
+export function failMachine(cloud: Cloud, s: Server, f: NodeFault): void {
+  if (f.fault === 'powerOff') powerOffBehind(cloud, s);
+  else cloud.events.nodeFault({ serverId: s.id, fault: f.fault, forMs: f.forMs, curedBy: f.curedBy });
+}
+
+/** Somebody switches the machine off without Nova, which finds out when it next compares. */
+function powerOffBehind(cloud: Cloud, s: Server): void {
+  if (s.vmState !== 'active') return;
+  cloud.hypervisor.powerOff(s.id, 'hard');
+  cloud.clock.setTimeout(
+    () => {
+      const known = cloud.compute.servers.get(s.id) === s && s.vmState === 'active' && s.taskState === null;
+      if (known) change(cloud, s, { status: 'SHUTOFF', vmState: 'stopped', powerState: 4 });
+    },
+    cloud.latency.sample('nova.power.sync', () => s.id),
+  );
 }
 
 /** Starts the machine behind a server. */
