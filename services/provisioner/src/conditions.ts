@@ -13,6 +13,10 @@ export const CONDITIONS = {
   endpoint: 'EndpointReady',
   /** Cluster, status.infrastructure: Machines are as many as asked for and their servers run. */
   machines: 'MachinesReady',
+  /** Cluster, status.infrastructure: every machine is made from what the spec asks for. */
+  upToDate: 'UpToDate',
+  /** Cluster, status.infrastructure: the emergency stop of the fleet is on. */
+  emergencyStop: 'EmergencyStop',
   /** Machine, status.server: its server runs. */
   server: 'ServerReady',
   /** Machine, status.server: False once the leaving control-plane machine is out of the API endpoint. */

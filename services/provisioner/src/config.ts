@@ -1,4 +1,4 @@
-import { commonConfig } from '@shoto/service';
+import { address, commonConfig } from '@shoto/service';
 import { z } from 'zod';
 
 const ms = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
@@ -12,6 +12,11 @@ export const configSchema = z.object({
   SHOTO_BOOTSTRAP_URL: z
     .url({ protocol: /^https$/ })
     .describe("Set it to the https URL of the bootstrap-worker's internal server"),
+  SHOTO_PROVISIONER_ADDRESS: address
+    .optional()
+    .describe(
+      'Where cluster-api asks for plans of changes and for what quotas leave (mutual TLS), host:port; not served where left out',
+    ),
   SHOTO_INSTALLATION: z
     .string()
     .regex(/^[A-Za-z0-9-]{0,36}$/)

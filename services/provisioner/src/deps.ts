@@ -1,5 +1,5 @@
-import type { Cluster, KubernetesRelease, Machine } from '@shoto/api';
-import type { KubeClient } from '@shoto/kube';
+import type { Cluster, EmergencyStop, KubernetesRelease, Machine } from '@shoto/api';
+import type { EventRecord, KubeClient } from '@shoto/kube';
 import type { Clock, Logger } from '@shoto/service';
 import type { Memory } from './memory.ts';
 import type { RegionRuntime } from './region/runtime.ts';
@@ -47,12 +47,32 @@ export interface Deps {
   machines: View<Machine>;
   release: (name: string) => KubernetesRelease | undefined;
   releaseNames: () => string[];
+  /** All that there are, on offer or not. */
+  releases: () => KubernetesRelease[];
+  /**
+   * The emergency stop of the fleet; undefined: it is off. While it is on, and until it is known (`unknown`), nothing is done that destroys:
+   * no Machine and no server is deleted, no order carried out.
+   */
+  emergencyStop: () => { stop: EmergencyStop } | 'unknown' | undefined;
   /** The region, ready for work. @throws {ReconcileError} that says why it is not */
   region: (name: string) => RegionRuntime;
   /** Whether there is a Region of that name at all. */
   hasRegion: (name: string) => boolean;
   /** User-data of a Machine, from the bootstrap-worker. @throws {WaitingError} while the cluster's PKI is not there */
   userData: (machine: { namespace: string; name: string }, signal: AbortSignal) => Promise<string>;
+  /**
+   * How many pods would have to move if these machines went, by name, from the bootstrap-worker. A machine that it cannot tell of is left out.
+   *
+   * @throws {WaitingError} with the bootstrap-worker's reason while it cannot say
+   * @throws {RetryableError} `BootstrapWorkerUnavailable`
+   */
+  disturbance: (
+    cluster: { namespace: string; name: string },
+    machines: string[],
+    signal: AbortSignal,
+  ) => Promise<ReadonlyMap<string, number>>;
+  /** Records an Event. Never throws. */
+  events: (e: EventRecord) => Promise<void>;
   memory: Memory;
   wake: Wake;
   clock: Clock;

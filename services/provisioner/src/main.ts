@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { connectionFromKubeconfig, countRequests, KubeClient, NAMESPACES } from '@shoto/kube';
 import { Engine } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
+import { bootstrapClient } from './bootstrap-client.ts';
 import { configSchema } from './config.ts';
 import { TIMES } from './deps.ts';
+import { internalDeps } from './internal/plan.ts';
+import { startInternalServer } from './internal/server.ts';
 import { POLL_TIMES } from './region/server-poller.ts';
 import { startSweeper } from './sweeper.ts';
-import { userDataClient } from './user-data.ts';
 import { wire } from './wire.ts';
 
 const NAME = 'provisioner';
@@ -35,21 +37,20 @@ await runService({
 
     const installation = config.SHOTO_INSTALLATION || (await installationOf(kube, log, signal));
     if (!installation) return; // stopped while waiting
-    const userData = userDataClient({
-      url: config.SHOTO_BOOTSTRAP_URL,
-      tls: {
-        ca: readFileSync(config.SHOTO_INTERNAL_CA_FILE, 'utf8'),
-        cert: readFileSync(config.SHOTO_INTERNAL_CERT_FILE, 'utf8'),
-        key: readFileSync(config.SHOTO_INTERNAL_KEY_FILE, 'utf8'),
-      },
-    });
-    onShutdown(() => userData.close());
+    const tls = {
+      ca: readFileSync(config.SHOTO_INTERNAL_CA_FILE, 'utf8'),
+      cert: readFileSync(config.SHOTO_INTERNAL_CERT_FILE, 'utf8'),
+      key: readFileSync(config.SHOTO_INTERNAL_KEY_FILE, 'utf8'),
+    };
+    const bootstrap = bootstrapClient({ url: config.SHOTO_BOOTSTRAP_URL, tls });
+    onShutdown(() => bootstrap.close());
     await engine.start(signal);
     const made = wire({
       kube,
       engine,
-      userData,
+      bootstrap,
       installation,
+      systemNamespace: config.SHOTO_SYSTEM_NAMESPACE,
       concurrency: config.SHOTO_CONCURRENCY,
       times: TIMES,
       pollTimes: { ...POLL_TIMES, idleMs: config.SHOTO_POLL_IDLE_MS },
@@ -73,6 +74,16 @@ await runService({
         }),
       );
     await made.start();
+    if (config.SHOTO_PROVISIONER_ADDRESS) {
+      const internal = await startInternalServer({
+        ...config.SHOTO_PROVISIONER_ADDRESS,
+        own: { certificate: tls.cert, key: tls.key },
+        ca: tls.ca,
+        ...internalDeps(made.deps, (name) => made.regions.get(name)),
+      });
+      onShutdown(() => internal.close());
+      log.info({ url: internal.url }, 'answers cluster-api');
+    }
     log.info({ ops: ops.url, installation }, 'ready');
   },
 });

@@ -22,6 +22,12 @@ export interface MachineMemory {
   failures: number;
   /** Not before this time is a server asked for again. */
   retryAt?: number;
+  /** When its server was last looked at alone because its node was silent, or a list lacked it. */
+  lookedAt?: number;
+  /** The region's last full list lacked its server. */
+  unlisted?: boolean;
+  /** When a reboot of its server was begun that is not seen to be over. */
+  rebootedAt?: number;
   /** When the server of a leaving machine was last looked at live, while its node was still in its cluster. */
   leavingLookedAt?: number;
   /** Volumes of the server, seen before it was deleted. */
@@ -46,6 +52,8 @@ export interface ClusterMemory {
   routed?: boolean;
   /** When the status was last written. */
   wroteAt?: number;
+  /** UIDs of Machines whose deletion was asked for: the watch may not show it yet. */
+  removed?: Set<string>;
   /** What the cloud was asked to make without an answer, and when: it may still come. */
   unanswered: Map<string, number>;
 }

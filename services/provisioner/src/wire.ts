@@ -9,35 +9,42 @@ import {
   RegionKind,
   resourceOf,
 } from '@shoto/api';
-import { type KubeClient, keyOf, Reflector, SECRETS } from '@shoto/kube';
+import { type KubeClient, keyOf, Reflector, recordEvent, SECRETS } from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type ReconcileError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
+import type { BootstrapClient } from './bootstrap-client.ts';
 import { reconcileCluster } from './cluster/reconcile.ts';
+import { canonical } from './cluster/store.ts';
 import { clusterKeyOf, type Deps, type Times } from './deps.ts';
 import {
   clusterChanged,
   clusterNeedsWork,
   Gather,
+  isUnderway,
+  isUnlisted,
   machineChanged,
+  machineForCluster,
   machineNeedsWork,
   newsForCluster,
   pkiCameUp,
   serverNeedsPass,
 } from './feed.ts';
+import { watchFleet } from './fleet.ts';
 import { reconcileMachine } from './machine/reconcile.ts';
 import { Memory } from './memory.ts';
 import type { CredentialsSecret } from './region/open-cloud.ts';
 import { Regions } from './region/regions.ts';
 import type { PollTimes } from './region/server-poller.ts';
-import type { UserDataClient } from './user-data.ts';
 import { View } from './view.ts';
 
 /** What the provisioner is wired of. */
 export interface WireOptions {
   kube: KubeClient;
   engine: Engine;
-  userData: UserDataClient;
+  bootstrap: Pick<BootstrapClient, 'userData' | 'disturbance'>;
   installation: string;
+  /** Where the fleet's emergency stop lies. */
+  systemNamespace: string;
   concurrency: number;
   /** Longest time of one call to a cloud, in milliseconds; default 10 000. */
   callTimeoutMs?: number;
@@ -47,11 +54,16 @@ export interface WireOptions {
   log: Logger;
 }
 
+/** How long a start waits to know of the fleet's emergency stop. */
+const FLEET_WAIT_MS = 2_000;
+
 /** The provisioner, ready to be started. */
 export interface Provisioner {
   regions: Regions;
   clusters: Reflector<Cluster>;
   machines: Reflector<Machine>;
+  /** What passes work with; the internal server plans with the same. */
+  deps: Deps;
   start: () => Promise<void>;
   /** Whether all caches are full. */
   synced: () => boolean;
@@ -78,13 +90,22 @@ export function wire(o: WireOptions): Provisioner {
       const m = machineView.get(server.machineKey);
       if (m && engine.owns(m.spec.cluster.uid) && serverNeedsPass(server, m)) wakeMachine(server.machineKey, m);
     },
+    onFullList: (region, ids) => {
+      // No Machine is made before it is known which names the cloud has.
+      for (const c of clusters.list()) if (c.spec.region === region) wakeStuck(c);
+      for (const m of machines.list()) {
+        if (m.spec.region !== region || !engine.owns(m.spec.cluster.uid) || !isUnlisted(m, ids)) continue;
+        memory.machine(m.metadata.uid as string).unlisted = true;
+        wakeMachine(keyOf(m), m);
+      }
+    },
   });
 
   const clusterFeeder: Feeder<Cluster> = new Feeder<Cluster>({
     engine,
     queue: (_, c) => clusterQueue(c.spec.region),
     shardKey: (c) => c.metadata.uid ?? keyOf(c),
-    needsWork: clusterNeedsWork,
+    needsWork: (c) => clusterWants(c),
     changed: clusterChanged,
   });
   const clusters = new Reflector<Cluster>({
@@ -95,7 +116,8 @@ export function wire(o: WireOptions): Provisioner {
       if (!now) {
         clusterView.forget(key, before?.metadata.uid);
         if (before?.metadata.uid) memory.forgetCluster(before.metadata.uid);
-      } else if (pkiCameUp(now, before)) wakeMachinesOf(now);
+      } else if (pkiCameUp(now, before)) wakeMachinesOf(now, (m) => !m.status?.server?.id);
+      else if (before?.spec.paused && !now.spec.paused) wakeMachinesOf(now);
       clusterFeeder.onChange(key, now, before);
     },
   });
@@ -130,9 +152,13 @@ export function wire(o: WireOptions): Provisioner {
     type: resourceOf(KubernetesReleaseKind),
     onError: onError('releases'),
     onChange: (key, now, before) => {
-      if (before && now) return; // a release never changes in what machines are made from
-      for (const c of clusters.list())
-        if (c.spec.release === key || c.spec.nodePools.some((p) => p.release === key)) wakeStuck(c);
+      // What machines are made from never changes in a release; whether it is on offer does, and with it the way of an upgrade.
+      if (!now || !before) {
+        for (const c of clusters.list())
+          if (c.spec.release === key || c.spec.nodePools.some((p) => p.release === key)) wakeStuck(c);
+      }
+      if (canonical(now?.spec) !== canonical(before?.spec))
+        for (const c of clusters.list()) if (isUnderway(c)) wakeStuck(c);
     },
   });
   const regionReflector = new Reflector<Region>({
@@ -154,15 +180,26 @@ export function wire(o: WireOptions): Provisioner {
   const machineView = new View<Machine>(machines, clock);
   const gather = new Gather(clock, o.times.gatherMs, (key) => wakeCluster(key));
 
+  const fleet = watchFleet({
+    kube,
+    systemNamespace: o.systemNamespace,
+    onError: onError('the emergency stop'),
+    onChange: () => wakeFleet(),
+  });
+
   const deps: Deps = {
     kube,
     clusters: clusterView,
     machines: machineView,
     release: (name) => releases.get(name),
     releaseNames: () => releases.list().map((r) => r.metadata.name),
+    releases: () => releases.list(),
+    emergencyStop: () => fleet.stop(),
     region: (name) => regions.usable(name),
     hasRegion: (name) => regions.has(name),
-    userData: (m, signal) => o.userData.get(m, signal),
+    userData: (m, signal) => o.bootstrap.userData(m, signal),
+    events: (e) => recordEvent(kube, e, clock.now()),
+    disturbance: (c, names, signal) => o.bootstrap.disturbance(c, names, signal),
     memory,
     wake: { cluster: (key) => wakeCluster(key), machine: (key, m) => wakeMachine(key, m) },
     clock,
@@ -207,13 +244,21 @@ export function wire(o: WireOptions): Provisioner {
   function wakeMachine(key: string, m: Machine): void {
     void machineQueue(m.spec.region).add(key);
   }
-  function wakeMachinesOf(c: Cluster): void {
+  function wakeMachinesOf(c: Cluster, which: (m: Machine) => boolean = () => true): void {
     if (!engine.owns(c.metadata.uid ?? '')) return;
-    for (const m of machines.byIndex('cluster', keyOf(c)))
-      if (!m.status?.server?.id && needsWork(m)) wakeMachine(keyOf(m), m);
+    for (const m of machines.byIndex('cluster', keyOf(c))) if (which(m) && needsWork(m)) wakeMachine(keyOf(m), m);
   }
   function wakeStuck(c: Cluster): void {
-    if (engine.owns(c.metadata.uid ?? '') && clusterNeedsWork(c)) wakeCluster(keyOf(c));
+    if (engine.owns(c.metadata.uid ?? '') && clusterWants(c)) wakeCluster(keyOf(c));
+  }
+  /** The emergency stop was pulled or let go of: each cluster says so, and what waits goes on. */
+  function wakeFleet(): void {
+    if (!started) return;
+    for (const c of clusters.list()) if (engine.owns(c.metadata.uid ?? '')) wakeCluster(keyOf(c));
+    for (const m of machines.list()) if (engine.owns(m.spec.cluster.uid) && needsWork(m)) wakeMachine(keyOf(m), m);
+  }
+  function clusterWants(c: Cluster): boolean {
+    return clusterNeedsWork(c, fleet.stop()) || machines.byIndex('cluster', keyOf(c)).some(machineForCluster);
   }
   function wakeRegion(name: string): void {
     for (const c of clusters.list()) if (c.spec.region === name) wakeStuck(c);
@@ -246,17 +291,25 @@ export function wire(o: WireOptions): Provisioner {
     watch.start();
   }
 
+  let started = false;
   return {
     regions,
     clusters,
     machines,
+    deps,
     async start() {
+      fleet.start();
       // No pass begins before all caches are full: one that misses the Machines of a Cluster would make them again, and one that
       // misses a Machine's Cluster would take it for gone.
       for (const r of [clusters, machines, releases]) r.start();
       await Promise.all([clusters.synced, machines.synced, releases.synced]);
       regionReflector.start();
       await regionReflector.synced;
+      // Without it nothing is destroyed, but all else goes on: so it is waited for only a little.
+      const waited = new AbortController();
+      await Promise.race([fleet.known, clock.sleep(FLEET_WAIT_MS, waited.signal)]);
+      waited.abort();
+      started = true;
       await machineFeeder.start(machines);
       await clusterFeeder.start(clusters);
     },
@@ -265,6 +318,7 @@ export function wire(o: WireOptions): Provisioner {
       machineFeeder.stop();
       clusterFeeder.stop();
       gather.close();
+      await fleet.close();
       await engine.close();
       await Promise.all(
         [clusters, machines, releases, regionReflector, ...secretWatches.values()].map((r) => r.stop()),

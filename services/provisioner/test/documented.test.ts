@@ -7,7 +7,7 @@ const page = readFileSync(join(import.meta.dirname, '../../../docs/conditions-pr
 
 /** Reasons of errors that only say when to look again; they are never stated in a condition. */
 const NEVER_STATED = new Set(
-  'Backoff DeletionCap Deleting Interrupted LeavingEndpoint NetworkPending PortDeleting PortInUse PortMissing ServerBuilding ServerDeleting ServerUnsure VolumeDeleting BootstrapPending BootstrapWorkerUnavailable'.split(
+  'Backoff DeletionCap Deleting Interrupted LeavingEndpoint MachineChanged NetworkPending PortDeleting PortInUse PortMissing ServerBuilding ServerDeleting ServerUnsure ServersUnlisted VolumeDeleting BootstrapPending BootstrapWorkerUnavailable'.split(
     ' ',
   ),
 );
@@ -40,6 +40,7 @@ it('documents no reason that is not in the sources', () => {
     'NetworkReady',
     'EndpointReady',
     'MachinesReady',
+    'UpToDate',
     'ServerReady',
     'Ready',
     'InEndpoint',

@@ -55,6 +55,20 @@ describe('a region', () => {
     await world.untilMachines('the server runs', (ms) => ms[0]?.status?.server.state === 'Active');
   });
 
+  it('says so when its cloud fails later on, and when it works again', async () => {
+    world = await startWorld();
+    await untilRegion('Answers');
+    const { id } = world.cloud.state.faults.add({
+      match: { service: 'nova' },
+      action: { type: 'status', status: 503 },
+    });
+    expect((await untilRegion('CloudError')).status).toBe('False');
+    world.cloud.state.faults.remove(id);
+    await untilRegion('Answers');
+    await world.createCluster({ workers: 0 });
+    await world.untilMachines('the server runs', (ms) => ms[0]?.status?.server.state === 'Active');
+  });
+
   it('names the field when its external network does not exist, and is looked at again when it is mended', async () => {
     world = await startWorld({ region: { externalNetwork: 'outside' } });
     const said = await untilRegion('NetworkNotFound');

@@ -1,6 +1,7 @@
 import type { Machine } from '@shoto/api';
 import type { Memory } from '../memory.ts';
-import { CONTROL_PLANE } from './plan-machines.ts';
+import { CONTROL_PLANE } from './pools.ts';
+import { hasJoined, isLeaving } from './standing.ts';
 
 /** A control-plane machine whose address is known. */
 export interface Backend {
@@ -9,10 +10,17 @@ export interface Backend {
   portId: string;
 }
 
-/** The control-plane machines that stay and have a port, the oldest first. Their address is known before their server runs. */
-export function backendsOf(machines: readonly Machine[], memory: Memory): Backend[] {
-  return machines
-    .filter((m) => m.spec.pool === CONTROL_PLANE && !m.metadata.deletionTimestamp)
+/**
+ * The control-plane machines that stay and have a port, the oldest first. Their address is known before their server runs, so the first ones stand
+ * behind the endpoint before they answer. Once the cluster runs only those that have joined, and whose server is not gone, get requests.
+ *
+ * @param initialized - the first control-plane machine is up
+ */
+export function backendsOf(machines: readonly Machine[], memory: Memory, initialized = false): Backend[] {
+  const staying = machines.filter((m) => m.spec.pool === CONTROL_PLANE && !isLeaving(m));
+  const serving = initialized ? staying.filter((m) => hasJoined(m) && m.status?.server?.state !== 'Gone') : [];
+  // With none left that serves, an endpoint that leads nowhere would be no better.
+  return (serving.length > 0 ? serving : staying)
     .flatMap((machine): Backend[] => {
       const port = memory.machine(machine.metadata.uid ?? '').port;
       const server = machine.status?.server;

@@ -23,6 +23,10 @@ export interface ClusterPass {
   signal: AbortSignal;
 }
 
+/** Whether the first control-plane machine is up. */
+export const isInitialized = ({ cluster }: Pick<ClusterPass, 'cluster'>): boolean =>
+  cluster.status?.controlPlane?.initialized === true;
+
 /** Remembers what was made at once, so that Machines and the next pass find it even if this one ends here. */
 export function found(pass: ClusterPass, ids: Partial<Infrastructure>): void {
   Object.assign(pass.infra, ids);

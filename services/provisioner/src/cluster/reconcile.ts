@@ -1,4 +1,4 @@
-import { type Cluster, type ConditionInput, FINALIZERS, type Machine } from '@shoto/api';
+import { type Cluster, type ConditionInput, FINALIZERS, findCondition, type Machine } from '@shoto/api';
 import { keyOf } from '@shoto/kube';
 import { type Outcome, type ReconcileError, RetryableError, type RunContext, WaitingError } from '@shoto/reconciler';
 import { CONDITIONS, good, ofError, stated } from '../conditions.ts';
@@ -8,12 +8,17 @@ import { type ClusterPass, outcomeOf, worstOf } from './pass.ts';
 import { deleteCloud } from './phases/delete-cloud.ts';
 import { ensureEndpoint } from './phases/ensure-endpoint.ts';
 import { ensureSecurityGroups, ensureServerGroups } from './phases/ensure-groups.ts';
-import { ensureMachines, removeMachines } from './phases/ensure-machines.ts';
+import { ensureMachines, removeMachines, withRemoved } from './phases/ensure-machines.ts';
 import { ensureNetwork } from './phases/ensure-network.ts';
-import { resolveReferences } from './phases/resolve-references.ts';
-import { type Pool, planMachines, poolsOf } from './plan-machines.ts';
+import { checkEndpoint } from './phases/resolve-references.ts';
+import type { Plan } from './plan-machines.ts';
+import { decide, planOfPaused } from './planning.ts';
+import { type Pool, poolsOf } from './pools.ts';
+import { outdatedCounts, pauseOf, progressOf, rolloutOf } from './rolling.ts';
+import { standingOf } from './standing.ts';
 import { CLUSTERS, novelty, writeCluster } from './store.ts';
 import { countPools, machinesCondition, summarize } from './summary.ts';
+import { emergencyStop, upToDate } from './up-to-date.ts';
 
 /** One pass over one Cluster. May be cut short, repeated or late, and must end the same. */
 export async function reconcileCluster(d: Deps, key: string, ctx: RunContext): Promise<Outcome> {
@@ -61,10 +66,12 @@ function passOf(d: Deps, cluster: Cluster, key: string, ctx: RunContext, machine
 }
 
 async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunContext): Promise<Outcome> {
-  const machines = machinesOf(d, cluster);
+  const machines = withRemoved(machinesOf(d, cluster), d.memory.cluster(cluster.metadata.uid as string), d.clock.now());
   const storedInfra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
-  if (cluster.spec.paused)
-    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined);
+  if (cluster.spec.paused) {
+    const plan = planOfPaused(d, cluster, storedInfra(), machines);
+    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined, plan);
+  }
 
   let pass: ClusterPass;
   try {
@@ -75,6 +82,7 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
     return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), conditions, ctx, error);
   }
   const pools = poolsOf(cluster, pass.region.region.spec.zones);
+  let plan: Plan | undefined;
   const errors: (ReconcileError | undefined)[] = [];
   const network = async (): Promise<void> => {
     const groups = outcomeOf(Promise.all([ensureSecurityGroups(pass), ensureServerGroups(pass, pools)]));
@@ -88,12 +96,13 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   };
   const refs = await outcomeOf(
     (async () => {
-      const ids = await resolveReferences(pass, pools);
-      const plan = planMachines(pass.ref, pools, pass.machines);
+      checkEndpoint(pass.region, cluster.spec.controlPlane.count);
+      const decided = await decide(pass, pools);
+      plan = decided.plan;
       // Machines and network side by side: a Machine waits for its network, and not the other way round.
-      const born = outcomeOf(ensureMachines(pass, plan, ids));
+      const born = outcomeOf(ensureMachines(pass, decided.plan, decided.ids));
       await network();
-      errors.push(await born);
+      errors.push(await born, decided.waits);
       if (!errors.some((e) => e !== undefined)) wakeMachines(pass);
       if (!pass.infra.subnetId) return;
       const endpoint = await outcomeOf(ensureEndpoint(pass));
@@ -111,7 +120,7 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
       pass.conditions.push(ofError(CONDITIONS.network, refs));
   }
   const error = worstOf(errors.filter((e) => e !== undefined));
-  return await store(d, cluster, pass.infra, pass.machines, pools, pass.conditions, ctx, error);
+  return await store(d, cluster, pass.infra, pass.machines, pools, pass.conditions, ctx, error, plan);
 }
 
 /** Machines without a server can go on now. */
@@ -142,6 +151,8 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   let error: ReconcileError | undefined;
   try {
     const pass = passOf(d, cluster, key, ctx, machines);
+    if (d.emergencyStop())
+      throw new WaitingError('EmergencyStop', 'nothing is deleted during the emergency stop', d.times.lookAgainMs);
     await removeMachines(
       pass,
       machines.filter((m) => !m.metadata.deletionTimestamp),
@@ -154,8 +165,9 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   } catch (e) {
     error = await outcomeOf(Promise.reject(e));
   }
-  // That it goes is said by Ready; only what keeps it from going is news.
-  const conditions = error && error.reason !== 'Deleting' ? [ofError(CONDITIONS.network, error)] : [];
+  // That it goes, and that the fleet stands still, is said elsewhere; only what keeps this one from going is news.
+  const isNews = error && error.reason !== 'Deleting' && error.reason !== 'EmergencyStop';
+  const conditions = error && isNews ? [ofError(CONDITIONS.network, error)] : [];
   return await store(d, cluster, infra(), machines, pools, conditions, ctx, error);
 }
 
@@ -169,6 +181,7 @@ async function store(
   conditions: readonly ConditionInput[],
   ctx: RunContext,
   error: ReconcileError | undefined,
+  plan?: Plan,
 ): Promise<Outcome> {
   const now = d.clock.now();
   const memory = d.memory.cluster(cluster.metadata.uid as string);
@@ -176,18 +189,14 @@ async function store(
   const settled = conditions.filter(
     (c) => !(c.status === 'False' && error instanceof RetryableError && ctx.attempt < 2 && c.reason === error.reason),
   );
-  const machinesReady = cluster.metadata.deletionTimestamp ? [] : [machinesCondition(pools, machines)];
-  const infrastructure: Infrastructure = {
-    ...infra,
-    pools: countPools(pools, machines),
-    conditions: stated(infra.conditions, [...settled, ...machinesReady], now),
-  };
+  const { infrastructure, counted } = stateOf(d, cluster, infra, machines, pools, settled, plan);
   const ready = {
-    ...summarize({ cluster, machines, infrastructure, pools }),
+    ...summarize({ cluster, machines: counted, infrastructure, pools }),
     observedGeneration: cluster.metadata.generation ?? 0,
   };
   const news = novelty(cluster, { infrastructure, ready }, now);
-  const gathering = news === 'gathered' && memory.wroteAt !== undefined ? memory.wroteAt + d.times.gatherMs - now : 0;
+  const gatherMs = infrastructure.rollout ? d.times.gatherMs * GATHERED_WHILE_ROLLING : d.times.gatherMs;
+  const gathering = news === 'gathered' && memory.wroteAt !== undefined ? memory.wroteAt + gatherMs - now : 0;
   if (news !== 'none' && gathering <= 0) {
     await writeCluster(d, cluster, { infrastructure, ready }, ctx.signal);
     memory.wroteAt = now;
@@ -195,12 +204,52 @@ async function store(
     if (error?.kind === 'terminal')
       d.log.warn({ cluster: keyOf(cluster), reason: error.reason, problem: error.message }, 'cluster needs a person');
   }
-  const later = gathering > 0 ? gathering : undefined;
-  if (!error) return later === undefined ? undefined : { requeueAfterMs: later };
-  if (error.kind === 'waiting')
-    return { requeueAfterMs: Math.min((error as WaitingError).afterMs, later ?? Number.POSITIVE_INFINITY) };
+  const again = [gathering > 0 ? gathering : undefined, pauseOf(cluster, plan, machines, now)];
+  if (error?.kind === 'waiting') again.push((error as WaitingError).afterMs);
   // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
-  if (error.kind === 'terminal')
-    return { requeueAfterMs: Math.min(d.times.recheckMs, later ?? Number.POSITIVE_INFINITY) };
-  throw error;
+  if (error?.kind === 'terminal' || (plan?.problems.length ?? 0) > 0) again.push(d.times.recheckMs);
+  if (error?.kind === 'retryable') throw error;
+  const known = again.filter((ms) => ms !== undefined);
+  return known.length > 0 ? { requeueAfterMs: Math.min(...known) } : undefined;
+}
+
+/** A machine that is replaced changes the counts several times in a minute: they are gathered for longer then. */
+const GATHERED_WHILE_ROLLING = 5;
+
+/** The map as it shall be stored, and the machines that count for the summary. */
+function stateOf(
+  d: Deps,
+  cluster: Cluster,
+  infra: Infrastructure,
+  machines: readonly Machine[],
+  pools: readonly Pool[],
+  conditions: readonly ConditionInput[],
+  plan: Plan | undefined,
+): { infrastructure: Infrastructure; counted: Machine[] } {
+  const now = d.clock.now();
+  const { paused } = cluster.spec;
+  const progress = progressOf(cluster, infra);
+  const counted = machines.filter((m) => m.metadata.deletionTimestamp || standingOf(m, [], now).keep === 'no');
+  const { rollout: before, ...rest } = infra;
+  const rolled: Pick<Infrastructure, 'release' | 'rollout'> =
+    plan && !paused ? rolloutOf(plan, progress, machines, now) : before ? { rollout: before } : {};
+  const isDeleting = cluster.metadata.deletionTimestamp !== undefined;
+  const stop = emergencyStop(
+    d.emergencyStop(),
+    findCondition(infra.conditions, CONDITIONS.emergencyStop) !== undefined,
+  );
+  const more = [
+    isDeleting ? undefined : machinesCondition(pools, counted, rolled.rollout !== undefined),
+    plan && progress.initialized
+      ? upToDate({ plan, pools, machines, progress, paused }, findCondition(infra.conditions, CONDITIONS.upToDate))
+      : undefined,
+    stop,
+  ].filter((c) => c !== undefined);
+  const infrastructure: Infrastructure = {
+    ...rest,
+    ...rolled,
+    pools: countPools(pools, counted, outdatedCounts(plan, infra, paused)),
+    conditions: stated(infra.conditions, [...conditions, ...more], now),
+  };
+  return { infrastructure, counted };
 }

@@ -1,6 +1,6 @@
 import { type Cluster, ClusterKind, type ConditionInput, resourceOf } from '@shoto/api';
 import { type JsonPatchOp, KubeError } from '@shoto/kube';
-import { stated } from '../conditions.ts';
+import { CONDITIONS, stated } from '../conditions.ts';
 import type { Deps } from '../deps.ts';
 import type { Infrastructure } from '../memory.ts';
 
@@ -43,7 +43,10 @@ export function novelty(stored: Cluster, next: ClusterWrite, now: number): Novel
     canonical({
       ...withoutRevision(i),
       pools: undefined,
-      conditions: (i.conditions ?? []).map((c) => [c.type, c.status]),
+      // That a cluster is as asked for is what everybody takes it for.
+      conditions: (i.conditions ?? []).flatMap((c) =>
+        c.type === CONDITIONS.upToDate && c.status === 'True' ? [] : [[c.type, c.status]],
+      ),
     });
   const statusOf = (list: Cluster['status']) => list?.conditions?.find((c) => c.type === next.ready.type)?.status;
   const urgent = core(before) !== core(next.infrastructure) || statusOf(stored.status) !== next.ready.status;

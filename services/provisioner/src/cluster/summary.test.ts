@@ -1,7 +1,7 @@
 import type { ConditionInput } from '@shoto/api';
 import { describe, expect, it } from 'vitest';
 import { aCluster, aMachine } from '../testing/builders.ts';
-import { poolsOf } from './plan-machines.ts';
+import { poolsOf } from './pools.ts';
 import { countPools, machinesCondition, summarize } from './summary.ts';
 
 const time = '2026-01-01T00:00:00Z';
@@ -167,15 +167,83 @@ it('counts machines by pool, those that leave not, those of a pool that is gone 
   const cluster = aCluster({ workers: 2 });
   const m = (name: string, pool: string, more: object = {}) => aMachine({ cluster, name, pool, ...more });
   expect(
-    countPools(poolsOf(cluster, []), [
-      m('cp', 'control-plane', { joined: true, ready: true }),
-      m('a', 'workers', { joined: true }),
-      m('b', 'workers', { deleting: true }),
-      m('x', 'old'),
-    ]),
+    countPools(
+      poolsOf(cluster, []),
+      [
+        m('cp', 'control-plane', { joined: true, ready: true }),
+        m('a', 'workers', { joined: true }),
+        m('b', 'workers', { deleting: true }),
+        m('x', 'old'),
+      ],
+      new Map([
+        ['workers', 1],
+        ['control-plane', 0],
+      ]),
+    ),
   ).toEqual([
     { name: 'control-plane', desired: 1, machines: 1, joined: 1, ready: 1 },
-    { name: 'workers', desired: 2, machines: 1, joined: 1, ready: 0 },
+    { name: 'workers', desired: 2, machines: 1, joined: 1, ready: 0, outdated: 1 },
     { name: 'old', desired: 0, machines: 1, joined: 0, ready: 0 },
   ]);
+});
+
+describe('while machines are replaced', () => {
+  const cluster = aCluster({ workers: 1, status: up });
+  const pools = poolsOf(cluster, []);
+  const rollout = { release: 'v1.35.5', startedAt: time };
+  const good = { joined: true, ready: true, server: { state: 'Active' } };
+  const cp = aMachine({ cluster, name: 'cp', pool: 'control-plane', ...good });
+  const old = aMachine({ cluster, name: 'old', ...good });
+  const failing = aMachine({
+    cluster,
+    name: 'new',
+    server: { conditions: [no('ServerReady', 'QuotaExceeded', 'no cores left')] },
+  });
+  const leaving = aMachine({ cluster, name: 'gone', deleting: true, ...good });
+  const summary = (machines: (typeof cp)[], rolling: boolean) =>
+    summarize({
+      cluster,
+      machines,
+      infrastructure: {
+        conditions: [
+          ...network.slice(0, 1),
+          condition(machinesCondition(pools, machines, rolling)),
+          ...network.slice(2),
+        ] as never,
+        ...(rolling ? { rollout } : {}),
+      },
+      pools,
+    });
+
+  it('stays Ready with the same text as long as as many nodes work as are asked for', () => {
+    const before = summary([cp, old], false);
+    expect(before.status).toBe('True');
+    expect(summary([cp, old, failing], true)).toEqual(before);
+    expect(summary([cp, old, leaving], true)).toEqual(before);
+    expect(machinesCondition(pools, [cp, old, failing, leaving], true)).toEqual(machinesCondition(pools, [cp, old]));
+  });
+  it('is not Ready when fewer work', () => {
+    expect(summary([cp, failing, leaving], true)).toMatchObject({ status: 'False', reason: 'QuotaExceeded' });
+  });
+  it('is told of as scaling otherwise', () => {
+    expect(summary([cp, old, leaving], false)).toMatchObject({ status: 'False', reason: 'ScalingDown' });
+  });
+});
+
+it('passes on why machines that are asked for cannot be made', () => {
+  const cluster = aCluster({ workers: 2, status: up });
+  const good = { joined: true, ready: true, server: { state: 'Active' } };
+  const machines = [
+    aMachine({ cluster, name: 'cp', pool: 'control-plane', ...good }),
+    aMachine({ cluster, name: 'w', ...good }),
+  ];
+  const conditions = [...network, no('UpToDate', 'FlavorNotFound', 'spec.nodePools[0].flavor: there is no flavor')];
+  expect(
+    summarize({ cluster, machines, infrastructure: { conditions: conditions as never }, pools: poolsOf(cluster, []) }),
+  ).toMatchObject({ status: 'False', reason: 'FlavorNotFound' });
+});
+
+it('says that the emergency stop holds a deletion up', () => {
+  const on = condition({ type: 'EmergencyStop', status: 'True', reason: 'EmergencyStop', message: 'it is on' });
+  expect(ready({ deleting: true, infra: [on] })).toMatchObject({ reason: 'EmergencyStop', message: 'it is on' });
 });

@@ -9,12 +9,21 @@ import {
 } from '@shoto/api';
 import { bad, CONDITIONS, good } from '../conditions.ts';
 import type { Infrastructure } from '../memory.ts';
-import type { Pool } from './plan-machines.ts';
+import type { Pool } from './pools.ts';
+import { cannotJoin, cannotLeave } from './up-to-date.ts';
 
 type PoolCount = NonNullable<Infrastructure['pools']>[number];
 
-/** How many machines each pool has and how far they are. Those on their way out do not count. */
-export function countPools(pools: readonly Pool[], machines: readonly Machine[]): PoolCount[] {
+/**
+ * How many machines each pool has and how far they are. Those on their way out do not count.
+ *
+ * @param outdated - how many are to be replaced, by pool; said only where there are some
+ */
+export function countPools(
+  pools: readonly Pool[],
+  machines: readonly Machine[],
+  outdated: ReadonlyMap<string, number> = new Map(),
+): PoolCount[] {
   const staying = machines.filter((m) => !m.metadata.deletionTimestamp);
   const names = new Set(pools.map((p) => p.name));
   const gone = [...new Set(machines.map((m) => m.spec.pool))].filter((n) => !names.has(n)).sort();
@@ -27,6 +36,7 @@ export function countPools(pools: readonly Pool[], machines: readonly Machine[])
         machines: of.length,
         joined: of.filter((m) => m.status?.bootstrap?.joinedAt).length,
         ready: of.filter((m) => m.status?.health?.ready).length,
+        ...(outdated.get(name) ? { outdated: outdated.get(name) as number } : {}),
       };
     },
   );
@@ -34,8 +44,16 @@ export function countPools(pools: readonly Pool[], machines: readonly Machine[])
 
 const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
 
-/** MachinesReady: servers are as many as asked for, and run. */
-export function machinesCondition(pools: readonly Pool[], machines: readonly Machine[]): ConditionInput {
+/**
+ * MachinesReady: servers are as many as asked for, and run.
+ *
+ * @param isRolling - machines are being replaced: more than asked for are no news, and neither is one that fails while enough run
+ */
+export function machinesCondition(
+  pools: readonly Pool[],
+  machines: readonly Machine[],
+  isRolling = false,
+): ConditionInput {
   const wanted = pools.reduce((n, p) => n + p.count, 0);
   const staying = machines.filter((m) => !m.metadata.deletionTimestamp);
   const failed = staying
@@ -44,16 +62,17 @@ export function machinesCondition(pools: readonly Pool[], machines: readonly Mac
       return c?.status === 'False' ? [{ name: m.metadata.name, c }] : [];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const active = staying.filter((m) => m.status?.server?.state === 'Active').length;
+  const running = good(CONDITIONS.machines, 'Running', `${plural(wanted, 'server')} of ${wanted} run`);
+  if (isRolling && active >= wanted) return running;
   const first = failed[0];
   if (first) {
     const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
     return bad(CONDITIONS.machines, first.c.reason, `${first.name}${more}: ${first.c.message}`);
   }
-  const active = staying.filter((m) => m.status?.server?.state === 'Active').length;
   const leaving = machines.length - staying.length;
-  if (active === wanted && staying.length === wanted && leaving === 0)
-    return good(CONDITIONS.machines, 'Running', `${plural(wanted, 'server')} of ${wanted} run`);
-  if (staying.length > wanted || leaving > 0)
+  if (active === wanted && staying.length === wanted && leaving === 0) return running;
+  if (!isRolling && (staying.length > wanted || leaving > 0))
     return bad(CONDITIONS.machines, 'Removing', `machines that are no longer asked for are being removed`);
   // No count in it: the text would change with every server, and the pools' counts say it.
   return bad(CONDITIONS.machines, 'Building', `the cloud is building ${plural(wanted, 'server')}`);
@@ -62,6 +81,7 @@ export function machinesCondition(pools: readonly Pool[], machines: readonly Mac
 /** What the summary is made of. */
 export interface SummaryInput {
   cluster: Cluster;
+  /** But for those that are kept for study. */
   machines: readonly Machine[];
   infrastructure: Partial<Infrastructure>;
   pools: readonly Pool[];
@@ -127,14 +147,19 @@ function failedNode(machines: readonly Machine[]): ConditionInput | undefined {
   const failed = machines
     .filter((m) => !m.metadata.deletionTimestamp && !m.status?.bootstrap?.joinedAt)
     .flatMap((m) => {
-      const c = findCondition(m.status?.bootstrap?.conditions, 'Joined');
-      return c?.status === 'False' && c.reason !== 'Installing' ? [`${m.metadata.name}: ${c.message}`] : [];
+      const says = cannotJoin(m);
+      return says === undefined ? [] : [`${m.metadata.name}: ${says}`];
     })
     .sort();
   return failed[0] ? bad(CONDITIONS.ready, 'NodeFailed', failed[0]) : undefined;
 }
 
-const nodesFailed = ({ machines }: SummaryInput): ConditionInput | undefined => failedNode(machines);
+/** Machines are being replaced, and as many nodes as asked for work meanwhile: that is no outage, whatever becomes of the new ones. */
+const isServedWhileRolling = ({ infrastructure: i, pools, machines }: SummaryInput): boolean =>
+  i.rollout !== undefined && countPools(pools, machines).every((p) => p.ready >= p.desired);
+
+const nodesFailed = (s: SummaryInput): ConditionInput | undefined =>
+  isServedWhileRolling(s) ? undefined : failedNode(s.machines);
 
 function addons({ cluster }: SummaryInput): ConditionInput | undefined {
   if (cluster.spec.addons.length === 0) return undefined;
@@ -145,13 +170,20 @@ function addons({ cluster }: SummaryInput): ConditionInput | undefined {
   return wrong ? passOn(wrong) : bad(CONDITIONS.ready, 'AddonsPending', 'the addons are being applied');
 }
 
-function nodes({ machines, pools }: SummaryInput): ConditionInput | undefined {
+function nodes(s: SummaryInput): ConditionInput | undefined {
+  const { machines, pools } = s;
+  if (isServedWhileRolling(s)) return undefined;
   const counts = countPools(pools, machines);
   const sum = (key: 'desired' | 'machines' | 'joined' | 'ready') => counts.reduce((n, p) => n + p[key], 0);
   const right = counts.every((p) => p.desired === p.machines && p.ready === p.desired);
   if (right && machines.every((m) => !m.metadata.deletionTimestamp)) return undefined;
-  if (sum('machines') > sum('desired') || machines.some((m) => m.metadata.deletionTimestamp))
+  const isRolling = s.infrastructure.rollout !== undefined;
+  if (!isRolling && (sum('machines') > sum('desired') || machines.some((m) => m.metadata.deletionTimestamp)))
     return bad(CONDITIONS.ready, 'ScalingDown', scalingDown(machines));
+  // Machines that cannot be made, or may not be removed, are not waited for in silence.
+  const behind = findCondition(s.infrastructure.conditions, CONDITIONS.upToDate);
+  if (behind?.status === 'False' && sum('machines') < sum('desired') && !WAITS_BY_ITSELF.has(behind.reason))
+    return passOn(behind);
   return bad(
     CONDITIONS.ready,
     'NodesPending',
@@ -159,12 +191,23 @@ function nodes({ machines, pools }: SummaryInput): ConditionInput | undefined {
   );
 }
 
+/** Reasons of UpToDate that keep no machine from being made. */
+const WAITS_BY_ITSELF = new Set([
+  'RollingOut',
+  'OutsideMaintenanceWindow',
+  'WaitingForHealth',
+  'WaitingForAddons',
+  'UpgradeBlocked',
+  'Paused',
+  'EmergencyStop',
+]);
+
 /** What goes on, and what holds up the first machine that cannot leave. */
 function scalingDown(machines: readonly Machine[]): string {
   const held = machines
     .flatMap((m) => {
-      const c = m.metadata.deletionTimestamp && findCondition(m.status?.bootstrap?.conditions, 'Drained');
-      return c && c.status === 'False' && c.reason !== 'Draining' ? [`${m.metadata.name}: ${c.message}`] : [];
+      const says = m.metadata.deletionTimestamp && cannotLeave(m);
+      return says ? [`${m.metadata.name}: ${says}`] : [];
     })
     .sort();
   const what = 'machines that are no longer asked for are being removed';
@@ -181,6 +224,8 @@ function deletion({ cluster, machines, infrastructure: i }: SummaryInput): Condi
   const finalizers = cluster.metadata.finalizers ?? [];
   if (finalizers.includes(FINALIZERS.addons))
     return bad(CONDITIONS.ready, 'Deleting', 'the addons and what they made in the cloud go first');
+  const stop = findCondition(i.conditions, CONDITIONS.emergencyStop);
+  if (stop?.status === 'True') return passOn(stop);
   const waits = [CONDITIONS.machines, CONDITIONS.endpoint, CONDITIONS.network]
     .map((type) => findCondition(i.conditions, type))
     .find(

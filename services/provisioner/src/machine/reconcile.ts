@@ -1,10 +1,14 @@
 import { FINALIZERS, type Machine } from '@shoto/api';
 import { type Outcome, ReconcileError, RetryableError, type RunContext, WaitingError } from '@shoto/reconciler';
 import { clusterKeyOf, type Deps } from '../deps.ts';
+import { mayDestroy } from './may-destroy.ts';
 import type { MachinePass } from './pass.ts';
+import { afterReboot, carryOutOrder } from './phases/carry-out-order.ts';
 import { deleteServer, leaveEndpoint } from './phases/delete-server.ts';
 import { ensureServer } from './phases/ensure-server.ts';
-import { followLeaving, followServer, MACHINES, observeServer, stateProblem } from './phases/observe-server.ts';
+import { followLeaving, followServer } from './phases/follow-server.ts';
+import { observeServer } from './phases/observe-server.ts';
+import { MACHINES, stateProblem } from './server-map.ts';
 
 /** One pass over one Machine. May be cut short, repeated or late, and must end the same. */
 export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): Promise<Outcome> {
@@ -14,7 +18,7 @@ export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): P
   const cluster = named?.metadata.uid === machine.spec.cluster.uid ? named : undefined;
   const deleting = machine.metadata.deletionTimestamp !== undefined;
   // A Machine of a Cluster that goes is deleted by the Cluster's pass; before that nothing new is made.
-  if (!deleting && (!cluster || cluster.metadata.deletionTimestamp || cluster.spec.paused)) return;
+  if (!deleting && (!cluster || cluster.metadata.deletionTimestamp)) return;
 
   const uid = machine.metadata.uid as string;
   const pass: MachinePass = {
@@ -37,8 +41,9 @@ export async function reconcileMachine(d: Deps, key: string, ctx: RunContext): P
 }
 
 async function runCreation(pass: MachinePass): Promise<Outcome> {
-  const { machine, infra, memory, d } = pass;
-  if (machine.status?.server?.activeAt) return void (await followServer(pass));
+  const { machine, infra, memory, d, cluster } = pass;
+  if (machine.status?.server?.activeAt) return await runLife(pass);
+  if (cluster?.spec.paused) return;
   const group =
     machine.spec.role === 'control-plane' ? infra.securityGroups?.controlPlane : infra.securityGroups?.worker;
   const grouped = infra.serverGroups?.[machine.spec.pool];
@@ -49,13 +54,32 @@ async function runCreation(pass: MachinePass): Promise<Outcome> {
   await observeServer(pass);
 }
 
+/** The server runs, or did: it is followed, paused or not, and rebooted when that was ordered. */
+async function runLife(pass: MachinePass): Promise<Outcome> {
+  const { d, machine } = pass;
+  const followed = await followServer(pass);
+  afterReboot(pass);
+  if (pass.machine.status?.server?.state === 'Gone') {
+    await leaveEndpoint(pass);
+    if (machine.status?.server?.state !== 'Gone') d.wake.cluster(clusterKeyOf(machine));
+  }
+  return soonest(followed, await carryOutOrder(pass));
+}
+
+/** The earlier of two times to look again. */
+function soonest(a: Outcome, b: Outcome): Outcome {
+  const times = [a, b].flatMap((o) => (o?.requeueAfterMs === undefined ? [] : [o.requeueAfterMs]));
+  return times.length > 0 ? { requeueAfterMs: Math.min(...times) } : undefined;
+}
+
 async function runDeletion(pass: MachinePass): Promise<Outcome> {
-  const { d, machine, uid, key, signal } = pass;
+  const { d, uid, key, signal } = pass;
   await leaveEndpoint(pass);
   // The node goes before its server: its volumes and its etcd member must be let go in order. Who takes the finalizer off wakes us.
   if (pass.machine.metadata.finalizers?.includes(FINALIZERS.node)) return await followLeaving(pass);
+  mayDestroy(pass);
   await deleteServer(pass);
-  const left = await d.kube.removeFinalizer<Machine>(MACHINES, machine, FINALIZERS.server, { signal });
+  const left = await d.kube.removeFinalizer<Machine>(MACHINES, pass.machine, FINALIZERS.server, { signal });
   if (left) d.machines.wrote(left);
   else d.machines.forget(key, uid);
   d.memory.forgetMachine(uid);

@@ -12,6 +12,13 @@ interface Named {
   name: string;
 }
 
+/** A flavor, and what a server of it takes of the project's quotas. */
+export interface FlavorSize extends Named {
+  vcpus: number;
+  /** MiB. */
+  ram: number;
+}
+
 /** A subnet as far as machines need it. */
 export interface SharedNetwork {
   networkId: string;
@@ -58,14 +65,25 @@ export class References {
 
   /** ID of a flavor, by ID or name. */
   async flavor(field: string, value: string): Promise<string> {
-    const all = await this.#keep('flavors', async () =>
-      (await this.#cloud.call('list flavors', (c, o) => c.compute.flavors.list({}, o).all())).map(
-        ({ id, name }): Named => ({ id, name }),
-      ),
-    );
+    const all = await this.flavors();
     const found = all.filter((f) => f.id === value || f.name === value);
     if (found.length === 0) this.#kept.delete('flavors');
     return this.#one('flavor', field, value, found, async () => all.map((f) => f.name));
+  }
+
+  /** What a flavor takes of the project's quotas, by ID or name. */
+  async size(field: string, value: string): Promise<FlavorSize> {
+    const id = await this.flavor(field, value);
+    return (await this.flavors()).find((f) => f.id === id) as FlavorSize;
+  }
+
+  /** All flavors that the project may use. */
+  flavors(): Promise<FlavorSize[]> {
+    return this.#keep('flavors', async () =>
+      (await this.#cloud.call('list flavors', (c, o) => c.compute.flavors.list({}, o).all())).map(
+        ({ id, name, vcpus, ram }): FlavorSize => ({ id, name, vcpus, ram }),
+      ),
+    );
   }
 
   /** ID of the network that floating IPs come from, by ID or name. */

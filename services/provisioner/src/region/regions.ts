@@ -49,6 +49,8 @@ export interface RegionsOptions {
   onReady: (name: string) => void;
   /** A server of ours changed. */
   onServer: (region: string, server: ServerView) => void;
+  /** All servers of the region's project were listed: their ids. */
+  onFullList: (region: string, ids: ReadonlySet<string>) => void;
 }
 
 /**
@@ -65,6 +67,11 @@ export class Regions {
 
   has(name: string): boolean {
     return this.#entries.has(name);
+  }
+
+  /** The Region, whether its cloud answers or not. */
+  get(name: string): Region | undefined {
+    return this.#entries.get(name)?.region;
   }
 
   /** A region that answers. @throws {ReconcileError} why there is none */
@@ -202,20 +209,23 @@ export class Regions {
     await cloud.call(`log in to region ${name}`, (c) => c.authenticate());
     // Proves that the token is taken, and that what every cluster needs is there.
     await new References({ cloud, region: name, clock: this.#o.clock }).externalNetwork(region.spec.externalNetwork);
+    await cloud.call(`ask region ${name} for the limits of its project`, (c, o) => c.compute.limits(o));
     servers.start();
   }
 
   #make(name: string, region: Region, client: OpenStack, log: Logger): Running {
-    const { clock, installation, pollTimes, onServer } = this.#o;
+    const { clock, installation, pollTimes, onServer, onFullList } = this.#o;
+    /** Looks again whether the cloud works: the Region says so, and passes wait until it does. */
+    const doubt = () => {
+      const entry = this.#entries.get(name);
+      if (entry?.running?.client === client && !entry.problem) this.refresh(name);
+    };
     const cloud = new RegionCloud({
       client,
       rateLimit: region.spec.rateLimit,
       clock,
       timeoutMs: this.#o.callTimeoutMs ?? CALL_TIMEOUT_MS,
-      onUnauthorized: () => {
-        const entry = this.#entries.get(name);
-        if (entry?.running?.client === client && !entry.problem) this.refresh(name);
-      },
+      onUnauthorized: () => doubt(),
     });
     return {
       region,
@@ -230,6 +240,8 @@ export class Regions {
         installation,
         times: { ...pollTimes, activeMs: region.spec.pollSeconds * 1000 },
         onChange: (server) => onServer(name, server),
+        onFull: (ids) => onFullList(name, ids),
+        onFailing: doubt,
       }),
     };
   }

@@ -9,6 +9,6 @@ export interface RegionRuntime {
   region: Region;
   cloud: RegionCloud;
   references: References;
-  servers: Pick<ServerPoller, 'get' | 'expect' | 'forget'>;
+  servers: Pick<ServerPoller, 'get' | 'expect' | 'forget' | 'namesOf'>;
   deletions: DeletionCap;
 }

@@ -1,6 +1,6 @@
 import { createLogger } from '@shoto/service';
 import { manualClock } from '@shoto/service/testing';
-import type { OpenStack, Server } from 'openstack-client-ts';
+import { type OpenStack, type Server, ServerError } from 'openstack-client-ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RegionCloud } from '../cloud/region-cloud.ts';
 import { METADATA } from '../names.ts';
@@ -22,6 +22,9 @@ const server = (id: string, status: string, updated = '2026-01-01T00:00:00Z', in
 let listed: Server[];
 let queries: Record<string, unknown>[];
 let told: ServerView[];
+let full: string[][];
+let failing: number;
+let isDown: boolean;
 const clock = manualClock();
 
 function poller(): ServerPoller {
@@ -31,7 +34,12 @@ function poller(): ServerPoller {
       servers: {
         list: (query: Record<string, unknown>) => {
           queries.push(query);
-          return { all: async () => listed };
+          return {
+            all: async () => {
+              if (isDown) throw new ServerError('nova is down', { status: 503 });
+              return listed;
+            },
+          };
         },
       },
     },
@@ -43,6 +51,8 @@ function poller(): ServerPoller {
     times: { activeMs: 5_000, eagerMs: 1_000, idleMs: 60_000, overlapMs: 120_000, fullMs: 1_800_000 },
     installation: 'mine',
     onChange: (s) => told.push(s),
+    onFull: (ids) => full.push([...ids].sort()),
+    onFailing: () => failing++,
   });
 }
 
@@ -50,9 +60,42 @@ beforeEach(() => {
   listed = [];
   queries = [];
   told = [];
+  full = [];
+  failing = 0;
+  isDown = false;
 });
 
 describe('the poller of a region', () => {
+  it('tells all ids after a full list, and none after a list of changes', async () => {
+    const p = poller();
+    listed = [server('a', 'ACTIVE'), server('b', 'ACTIVE', undefined, 'theirs')];
+    await p.poll();
+    listed = [];
+    await p.poll();
+    expect(full).toEqual([['a', 'b']]);
+  });
+
+  it('tells of a server that moved to another host', async () => {
+    const p = poller();
+    listed = [{ ...server('a', 'ACTIVE'), hostId: 'h1' }];
+    await p.poll();
+    listed = [{ ...server('a', 'ACTIVE'), hostId: 'h2' }];
+    await p.poll();
+    expect(told.map((s) => s.hostId)).toEqual(['h1', 'h2']);
+  });
+
+  it('knows the names that a cluster has in the cloud, once it has listed', async () => {
+    const p = poller();
+    const of = (id: string, cluster: string, status = 'ACTIVE') => {
+      const s = server(id, status);
+      return { ...s, metadata: { ...s.metadata, [METADATA.clusterUid]: cluster } } as Server;
+    };
+    expect(p.namesOf('c1')).toBeUndefined();
+    listed = [of('a', 'c1'), of('b', 'c1', 'DELETED'), of('c', 'c2')];
+    await p.poll();
+    expect([...(p.namesOf('c1') ?? [])]).toEqual(['a']);
+  });
+
   it('tells each change once, however often a list shows it', async () => {
     const p = poller();
     listed = [server('a', 'BUILD')];
@@ -126,6 +169,25 @@ describe('the poller of a region', () => {
       await clock.advance(500);
     }
     expect(queries.length - before).toBeGreaterThanOrEqual(5);
+    const stopped = p.stop();
+    await clock.advance(0);
+    await stopped;
+  });
+
+  it('says that the cloud fails after several lists in a row, and asks it again sooner than an idle one', async () => {
+    const p = poller();
+    p.start();
+    await clock.advance(1_000);
+    isDown = true;
+    await clock.advance(60_000);
+    expect(failing).toBe(0);
+    await clock.advance(30_000);
+    expect(failing).toBe(1);
+    isDown = false;
+    await clock.advance(15_000);
+    isDown = true;
+    await clock.advance(75_000);
+    expect(failing).toBe(1);
     const stopped = p.stop();
     await clock.advance(0);
     await stopped;

@@ -10,9 +10,12 @@ export interface ServerView {
   status: string;
   updated: string;
   zone: string | undefined;
+  /** Nova's hostId: the same for servers of one project on one host. */
+  hostId: string | undefined;
   /** `namespace/name` of its Machine. */
   machineKey: string;
   machineUid: string;
+  clusterUid: string | undefined;
 }
 
 /** Times of the poller, in milliseconds. */
@@ -50,6 +53,10 @@ const SETTLED = new Set([
 /** A server that was expected to change and did not for this long no longer hurries us. */
 const EXPECTED_MS = 900_000;
 const PAGE = 500;
+/** So many lists in a row that fail are no accident. */
+const FAILING = 3;
+/** Longest pause after a list that failed. */
+const AGAIN_MS = 15_000;
 
 /**
  * Lists the servers of a region's project, and says what changed: one call for all servers, often while some of them change, seldom
@@ -62,6 +69,8 @@ export class ServerPoller {
   readonly #times: PollTimes;
   readonly #installation: string;
   readonly #onChange: (server: ServerView) => void;
+  readonly #onFull: (ids: ReadonlySet<string>) => void;
+  readonly #onFailing: () => void;
   readonly #known = new Map<string, ServerView>();
   /** Servers that somebody asked to change, with when. */
   readonly #expected = new Map<string, number>();
@@ -78,6 +87,10 @@ export class ServerPoller {
     times: PollTimes;
     installation: string;
     onChange: (server: ServerView) => void;
+    /** After each full list, with the ids of all servers in it. What it lacks is no proof: it is a reason to look. */
+    onFull?: (ids: ReadonlySet<string>) => void;
+    /** Several lists in a row failed, and again with each further one: the cloud may not work as it should. */
+    onFailing?: () => void;
   }) {
     this.#cloud = o.cloud;
     this.#clock = o.clock;
@@ -85,6 +98,8 @@ export class ServerPoller {
     this.#times = o.times;
     this.#installation = o.installation;
     this.#onChange = o.onChange;
+    this.#onFull = o.onFull ?? (() => {});
+    this.#onFailing = o.onFailing ?? (() => {});
   }
 
   start(): void {
@@ -126,6 +141,18 @@ export class ServerPoller {
     if (full) this.#fullAt = now;
     this.#since = now;
     for (const server of servers) this.#seen(server);
+    if (full) this.#onFull(new Set(servers.map((s) => s.id)));
+  }
+
+  /**
+   * Names of the servers that a cluster has in this cloud, those included that no Machine knows: after a restore of the management cluster they may still
+   * be nodes, and a new Machine of that name would be the same node. Undefined until everything was listed once.
+   */
+  namesOf(clusterUid: string): ReadonlySet<string> | undefined {
+    if (this.#fullAt === Number.NEGATIVE_INFINITY) return undefined;
+    const names = new Set<string>();
+    for (const s of this.#known.values()) if (s.clusterUid === clusterUid && s.status !== 'DELETED') names.add(s.name);
+    return names;
   }
 
   #seen(server: Server): void {
@@ -133,15 +160,23 @@ export class ServerPoller {
     const machineUid = server.metadata[METADATA.machineUid];
     if (!machineKey || !machineUid || server.metadata[METADATA.installation] !== this.#installation) return;
     const before = this.#known.get(server.id);
-    if (before && before.updated === server.updated && before.status === server.status) return;
+    if (
+      before &&
+      before.updated === server.updated &&
+      before.status === server.status &&
+      before.hostId === (server.hostId || undefined)
+    )
+      return;
     const view: ServerView = {
       id: server.id,
       name: server.name,
       status: server.status,
       updated: server.updated,
       zone: server['OS-EXT-AZ:availability_zone'] || undefined,
+      hostId: server.hostId || undefined,
       machineKey,
       machineUid,
+      clusterUid: server.metadata[METADATA.clusterUid],
     };
     this.#known.set(server.id, view);
     if (SETTLED.has(server.status)) this.#expected.delete(server.id);
@@ -163,17 +198,20 @@ export class ServerPoller {
   }
 
   async #run(): Promise<void> {
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       const began = this.#clock.now();
-      let failed = false;
       try {
         await this.poll();
+        failures = 0;
       } catch (err) {
-        failed = true;
+        failures++;
         this.#log.debug({ err }, 'servers could not be listed');
+        if (failures >= FAILING) this.#onFailing();
       }
       const pause = this.#pause(this.#clock.now() - began);
-      await this.#sleep(failed ? Math.max(pause, 1_000) : pause);
+      // A cloud that fails is asked again sooner than one where nothing changes: whether it works is news too.
+      await this.#sleep(failures > 0 ? Math.min(Math.max(pause, 1_000), AGAIN_MS) : pause);
     }
   }
 

@@ -1,10 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   type Cluster,
   ClusterKind,
   crdOf,
   FINALIZERS,
+  FLEET_SWITCH,
   KINDS,
   KubernetesReleaseKind,
   type Machine,
@@ -13,12 +17,12 @@ import {
   RegionKind,
   resourceOf,
 } from '@shoto/api';
-import { CRDS, KubeClient, type KubeObject, NAMESPACES, SECRETS } from '@shoto/kube';
+import { CONFIGMAPS, CRDS, KubeClient, type KubeObject, NAMESPACES, SECRETS } from '@shoto/kube';
 import { createLogger, systemClock } from '@shoto/service';
 import { until } from '@shoto/service/testing';
 import { cloudFromText, createClient, type OpenStack } from 'openstack-client-ts';
+import type { BootstrapClient } from '../bootstrap-client.ts';
 import { TIMES, type Times } from '../deps.ts';
-import type { UserDataClient } from '../user-data.ts';
 import { type Provisioner, wire } from '../wire.ts';
 import { LocalEngine } from './local-engine.ts';
 import {
@@ -54,6 +58,8 @@ export interface World {
   provisioner: Provisioner;
   /** Answers of the bootstrap-worker; undefined: not ready yet. */
   userData: { text: string | undefined };
+  /** Pods that would have to move if a machine went, by the machine's name, as the bootstrap-worker tells. */
+  pods: Map<string, number>;
   /** Ends the provisioner without a goodbye and starts one that remembers nothing. */
   restart: () => Promise<void>;
   createCluster: (o?: ClusterOptions) => Promise<Cluster>;
@@ -65,6 +71,16 @@ export interface World {
   untilMachines: (what: string, is: (ms: Machine[]) => boolean) => Promise<Machine[]>;
   /** Plays the other services' part in a deletion: takes their finalizers off. */
   letGo: () => Promise<void>;
+  /** Pulls the emergency stop of the fleet, or lets go of it. */
+  emergencyStop: (isOn: boolean) => Promise<void>;
+  /** Says what self-healing says of a Machine. */
+  health: (machine: Machine, map: object) => Promise<Machine>;
+  /** All objects of the management cluster, as a backup has them. Needs `durable`. */
+  backup: () => string;
+  /** Ends the provisioner, puts a backup in place of the management cluster, and starts a provisioner that remembers nothing. */
+  restore: (backup: string) => Promise<void>;
+  /** Calls to the cloud, by method and path. */
+  calls: (method: string, path?: RegExp) => number;
   /** Changes quotas of the project. */
   setQuota: (area: 'compute' | 'network' | 'loadBalancer', quota: Record<string, number>) => void;
   /** What the project holds, by kind. */
@@ -97,13 +113,19 @@ export async function startWorld(
     times?: Partial<Times>;
     cloudDown?: boolean;
     region?: object;
+    /** The management cluster is kept in a file, so that it can be backed up. */
+    durable?: boolean;
   } = {},
 ): Promise<World> {
   const cloud = createOpenStackSimulator({ config: checkOpenStackConfig(o.cloud ?? {}) });
   const { url } = await cloud.listen();
-  const api = createApiServer({
-    authn: { staticTokens: [{ token: 'admin', user: 'admin', groups: ['system:masters'] }] },
-  });
+  const directory = o.durable ? mkdtempSync(join(tmpdir(), 'shoto-world-')) : undefined;
+  const makeApi = () =>
+    createApiServer({
+      authn: { staticTokens: [{ token: 'admin', user: 'admin', groups: ['system:masters'] }] },
+      ...(directory ? { directory } : {}),
+    });
+  let api = makeApi();
   const http = createServer((request, response) => void api.handle(request, response));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -143,13 +165,14 @@ export async function startWorld(
     spec: { version: 'v1.35.4', images: [{ region: 'r1', image: 'node-v1.35.4' }] },
   });
   const userData: World['userData'] = { text: '#cloud-config' };
-  const bootstrap: UserDataClient = {
-    get: async () => {
+  const pods: World['pods'] = new Map();
+  const bootstrap: Pick<BootstrapClient, 'userData' | 'disturbance'> = {
+    userData: async () => {
       const { WaitingError } = await import('@shoto/reconciler');
       if (userData.text === undefined) throw new WaitingError('PKINotReady', 'not yet', 20);
       return userData.text;
     },
-    close: async () => {},
+    disturbance: async (_, machines) => new Map([...pods].filter(([name]) => machines.includes(name))),
   };
   const make = (): [LocalEngine, Provisioner] => {
     const engine = new LocalEngine();
@@ -158,8 +181,9 @@ export async function startWorld(
       wire({
         kube: own,
         engine: engine.engine,
-        userData: bootstrap,
+        bootstrap,
         installation: 'test-installation',
+        systemNamespace: 'shoto-system',
         concurrency: 10,
         callTimeoutMs: 700,
         times: { ...QUICK, ...o.times },
@@ -187,6 +211,7 @@ export async function startWorld(
     },
     writes,
     userData,
+    pods,
     async restart() {
       await provisioner.close();
       [engine, provisioner] = make();
@@ -237,6 +262,28 @@ export async function startWorld(
         if (m.metadata.deletionTimestamp && m.metadata.finalizers?.includes(FINALIZERS.node))
           await kube.removeFinalizer<Machine>(MACHINES, m, FINALIZERS.node);
     },
+    async emergencyStop(isOn) {
+      const at = { namespace: 'shoto-system', name: FLEET_SWITCH };
+      if (isOn) await kube.create<KubeObject>(CONFIGMAPS, { metadata: at, data: { reason: 'a test', by: 'tester' } });
+      else await kube.delete(CONFIGMAPS, at);
+    },
+    health: (machine, map) => kube.patchStatusMap<Machine>(MACHINES, machine, 'health', map),
+    backup: () => readFileSync(objectsFile(directory), 'utf8'),
+    async restore(backup) {
+      await provisioner.close();
+      api.close();
+      http.closeAllConnections();
+      writeFileSync(objectsFile(directory), backup);
+      api = makeApi();
+      await until(() => kube.list(REGIONS).then(() => true), { what: 'the backup is served' });
+      [engine, provisioner] = make();
+      await provisioner.start();
+    },
+    calls: (method, path = /./) =>
+      cloud.state.requests
+        .list()
+        .filter((r) => r.method === method && path.test(r.path))
+        .reduce((n, r) => n + r.count, 0),
     setQuota(area, quota) {
       const project = [...cloud.state.identity.projects.by('name', 'shoto')][0]?.id ?? '';
       cloud.state.quotas.set(area, project, quota);
@@ -251,9 +298,15 @@ export async function startWorld(
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
       await cloud.close();
+      if (directory) rmSync(directory, { recursive: true });
     },
   };
   return world;
+}
+
+function objectsFile(directory: string | undefined): string {
+  if (!directory) throw new Error('a backup needs a durable world');
+  return join(directory, 'objects.jsonl');
 }
 
 const clouds = (authUrl: string, password: string, name = 'shoto'): string =>

@@ -1,7 +1,7 @@
 import { WaitingError } from '@shoto/reconciler';
 import { clusterTags, ownedBy } from '../../names.ts';
 import { backendsOf } from '../control-planes.ts';
-import { type ClusterPass, found } from '../pass.ts';
+import { type ClusterPass, found, isInitialized } from '../pass.ts';
 import {
   API_PORT,
   ensureLoadBalancer,
@@ -68,12 +68,12 @@ async function ensureFloatingIp(pass: ClusterPass): Promise<void> {
   if (ip.port_id) pass.memory.boundTo = ip.port_id;
 }
 
-/** Binds the floating IP to the oldest control-plane machine that stays, unless it is bound to one of them. */
+/** Binds the floating IP to the oldest control-plane machine that stays (and has joined, once the cluster runs), unless it is bound to one of them. */
 async function bindFloatingIp(pass: ClusterPass): Promise<void> {
   const { infra, memory, region, key, signal, d } = pass;
   const ip = infra.floatingIp;
   if (!ip) return;
-  const backends = backendsOf(pass.machines, d.memory);
+  const backends = backendsOf(pass.machines, d.memory, isInitialized(pass));
   const first = backends[0];
   if (!first)
     throw new WaitingError(
@@ -100,8 +100,10 @@ async function bindFloatingIp(pass: ClusterPass): Promise<void> {
 
 /** The one control-plane machine's own address, on the network that the region's machines share. */
 function ensureMachineAddress(pass: ClusterPass): void {
-  if (pass.infra.endpoint) return;
+  // Before the cluster runs its one machine may be replaced, and the address with it; afterwards neither.
+  if (pass.infra.endpoint && isInitialized(pass)) return;
   const first = backendsOf(pass.machines, pass.d.memory)[0];
+  if (!first && pass.infra.endpoint) return;
   if (!first)
     throw new WaitingError(
       'MachinePending',
@@ -109,5 +111,5 @@ function ensureMachineAddress(pass: ClusterPass): void {
       pass.d.times.lookAgainMs,
     );
   const address = `${first.address}:${API_PORT}`;
-  found(pass, { endpoint: { internal: address, external: address } });
+  if (pass.infra.endpoint?.internal !== address) found(pass, { endpoint: { internal: address, external: address } });
 }

@@ -3,7 +3,7 @@ import { isConflict } from '../../cloud/errors.ts';
 import { onlyOne } from '../../cloud/region-cloud.ts';
 import { cloudName, clusterTags, ownedBy } from '../../names.ts';
 import { type ClusterPass, found, together } from '../pass.ts';
-import type { Pool } from '../plan-machines.ts';
+import type { Pool } from '../pools.ts';
 import { type Groups, missingRules, ruleBody, wantedRules } from '../security-rules.ts';
 import { adoptOrCreate } from './ensure-network.ts';
 

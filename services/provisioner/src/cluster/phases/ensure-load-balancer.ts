@@ -3,7 +3,7 @@ import type { LoadBalancerInfo } from 'openstack-client-ts';
 import { onlyOne } from '../../cloud/region-cloud.ts';
 import { cloudName, clusterTags, ownedBy } from '../../names.ts';
 import { backendsOf } from '../control-planes.ts';
-import { type ClusterPass, found } from '../pass.ts';
+import { type ClusterPass, found, isInitialized } from '../pass.ts';
 import { adoptOrCreate } from './ensure-network.ts';
 
 /** Port of every cluster's API. */
@@ -152,12 +152,15 @@ async function isComplete(pass: ClusterPass, lb: LoadBalancerInfo): Promise<bool
   return true;
 }
 
-/** The control-plane machines that stay are the pool's members; who leaves is taken out. One call for all, and none when nothing changed. */
+/**
+ * The control-plane machines that stay are the pool's members, once the cluster runs only those that have joined; who leaves is taken out. One call for
+ * all, and none when nothing changed.
+ */
 export async function ensureMembers(pass: ClusterPass): Promise<void> {
   const { infra, memory, region, key, signal, d } = pass;
   const poolId = infra.loadBalancerPoolId;
   if (!poolId) return;
-  const wanted = backendsOf(pass.machines, d.memory);
+  const wanted = backendsOf(pass.machines, d.memory, isInitialized(pass));
   const addresses = new Set(wanted.map((b) => b.address));
   memory.members ??= new Set(
     (

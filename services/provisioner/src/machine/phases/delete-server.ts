@@ -1,3 +1,4 @@
+import { findCondition } from '@shoto/api';
 import { WaitingError } from '@shoto/reconciler';
 import type { Server } from 'openstack-client-ts';
 import { isConflict } from '../../cloud/errors.ts';
@@ -5,16 +6,17 @@ import { backendsOf } from '../../cluster/control-planes.ts';
 import { bad, CONDITIONS } from '../../conditions.ts';
 import { machinesOf } from '../../deps.ts';
 import type { MachinePass } from '../pass.ts';
+import { stateCondition } from '../server-map.ts';
 import { adopt, findPort } from './ensure-port.ts';
 import { look, readServer } from './ensure-server.ts';
-import { stateCondition } from './observe-server.ts';
 
 /** Whether the Machine's whole Cluster goes, or is gone. */
 const isWhole = ({ cluster }: MachinePass): boolean => !cluster || cluster.metadata.deletionTimestamp !== undefined;
 
 /**
  * A leaving control-plane machine of a living Cluster gets no more requests: its back end is out of the endpoint, and the Machine says so, before its
- * etcd member and node go. The Cluster's pass takes it out, since that is who sets the members.
+ * etcd member and node go. The Cluster's pass takes it out, since that is who sets the members. Where the server is gone nothing answers any more:
+ * that is said at once, so that an endpoint that cannot be changed just now holds up no repair of etcd.
  *
  * @throws {WaitingError} until it is out
  */
@@ -32,7 +34,10 @@ export async function leaveEndpoint(pass: MachinePass): Promise<void> {
         pass.infra.loadBalancerPoolId !== undefined &&
         (ofCluster.members?.has(address) ?? true)
       : type === 'FloatingIP' && portId !== undefined && others.length > 0 && (ofCluster.boundTo ?? portId) === portId;
-  if (isIn) {
+  const isGone = machine.status?.server?.state === 'Gone';
+  if (isIn && isGone && !findCondition(machine.status?.server?.conditions, CONDITIONS.inEndpoint))
+    d.wake.cluster(`${machine.metadata.namespace}/${cluster.metadata.name}`);
+  if (isIn && !isGone) {
     d.wake.cluster(`${machine.metadata.namespace}/${cluster.metadata.name}`);
     throw new WaitingError('LeavingEndpoint', `${pass.key} is being taken out of the API endpoint`, 1_000);
   }
@@ -89,7 +94,7 @@ async function deleteOne(pass: MachinePass, id: string): Promise<void> {
   const server = await readServer(pass, id);
   if (!server) return;
   memory.serverId = id;
-  memory.volumes ??= volumesOf(server);
+  memory.volumes ??= rootVolumesOf(server);
   if (server['OS-EXT-STS:task_state'] !== 'deleting') {
     await region.cloud.remove(
       `delete the server of ${key}`,
@@ -107,7 +112,11 @@ async function deleteOne(pass: MachinePass, id: string): Promise<void> {
   );
 }
 
-const volumesOf = (server: Server): string[] => (server['os-extended-volumes:volumes_attached'] ?? []).map((v) => v.id);
+/** Volumes that go with the server. Others were attached later, by people or by a cluster's CSI driver: Nova lets go of them, and they stay. */
+const rootVolumesOf = (server: Server): string[] =>
+  (server['os-extended-volumes:volumes_attached'] ?? [])
+    .filter((v) => v.delete_on_termination !== false)
+    .map((v) => v.id);
 
 /** The root volume goes with its server; gone is what the cloud says of it. */
 async function volumesGone(pass: MachinePass): Promise<void> {
@@ -120,7 +129,7 @@ async function volumesGone(pass: MachinePass): Promise<void> {
       signal,
     );
     if (!volume) continue;
-    // Volumes that others attached are theirs: only the root volume is deleted with the server.
+    // An old Nova does not say which volumes go with the server; the root volume is one that a machine can boot from.
     if (volume.bootable !== 'true' && volume.status !== 'deleting') continue;
     throw new WaitingError('VolumeDeleting', `the cloud is deleting the root volume of ${key}`, 1_000);
   }

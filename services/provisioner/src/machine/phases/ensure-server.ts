@@ -3,6 +3,7 @@ import { encodeUserData, type Server, type ServerCreate } from 'openstack-client
 import { isConflict, mayHaveHappened } from '../../cloud/errors.ts';
 import { METADATA, machineTags } from '../../names.ts';
 import { decideServer } from '../decide-server.ts';
+import { mayDestroy } from '../may-destroy.ts';
 import type { MachinePass } from '../pass.ts';
 import { ensurePort } from './ensure-port.ts';
 
@@ -39,6 +40,7 @@ export async function ensureServer(pass: MachinePass): Promise<void> {
   });
   switch (decision.do) {
     case 'adopt':
+      if (decision.extra.length > 0) mayDestroy(pass);
       memory.serverId = decision.id;
       delete memory.unsureSince;
       for (const id of decision.extra) await removeDouble(pass, id);
