@@ -184,13 +184,14 @@ class Server:
             self.connection.close()
         self.connection = None
 
-    def report(self, step, state, started, finished=None, log=None, must=False):
+    def report(self, step, state, started, finished=None, log=None, must=False, **more):
         """Tells how a step stands. Lost reports do not stop the work, unless `must`."""
         body = {"step": step, "state": state, "startedAt": started}
         if finished:
             body["finishedAt"] = finished
         if log:
             body["log"] = log
+        body.update(more)
         try:
             self.post("/v1/steps", body)
         except (Refused, Waiting, OSError) as e:
@@ -310,6 +311,23 @@ def reported(server, name, work):
     server.report(name, "done", started, now())
 
 
+def addon_images(plan):
+    """The images of kubeadm's own addons in this release, for the upgrade of those that run. Only kubeadm knows; not knowing stops nothing."""
+    if plan.get("role") != "control-plane" or not plan.get("imageRepository"):
+        return None
+    command = ["kubeadm", "config", "images", "list", "--kubernetes-version", plan["kubernetesVersion"],
+               "--image-repository", plan["imageRepository"]]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError) as e:
+        say("images of the addons are not known:", e)
+        return None
+    def named(name):
+        return next((i for i in lines if re.search(r"/%s[:@]" % name, i)), None)
+    images = {"coreDNS": named("coredns"), "kubeProxy": named("kube-proxy")}
+    return images if all(images.values()) else None
+
+
 def install(server, plan):
     state = load_state()
     names = [s["name"] for s in plan["steps"]]
@@ -334,8 +352,9 @@ def install(server, plan):
         reported(server, step["name"], lambda: run_command(step["name"], step["command"], step["timeoutSeconds"]))
         state["done"].append(step["name"])
         save_state(state)
+    images = addon_images(plan)
     moment = now()
-    server.report("joined", "done", moment, moment, must=True)
+    server.report("joined", "done", moment, moment, must=True, **({"images": images} if images else {}))
     for f in plan["files"]:
         if f.get("temporary") and os.path.exists(at(f["path"])):
             os.unlink(at(f["path"]))

@@ -8,6 +8,13 @@ export const CLUSTER_CONDITIONS = {
   initialized: 'Initialized',
   /** The API answers at its outside address. Reasons: Answers, Unreachable. */
   endpointHealthy: 'EndpointHealthy',
+  /**
+   * The members of etcd answer. Absent until there was a reason to look. True: Healthy. False: MemberUnhealthy, MemberUnknown, NoAnswer,
+   * QuorumAtRisk (a member may not go now), QuorumLost (nothing is done until a person decides).
+   */
+  etcdHealthy: 'EtcdHealthy',
+  /** kube-proxy and CoreDNS follow the cluster's release; absent until there was an upgrade. True: Followed. False: AddonMissing, ImageUnknown, ReleaseInvalid. */
+  addonsFollow: 'AddonsFollow',
 } as const;
 
 /** Conditions on a Machine, in `status.bootstrap`. */
@@ -16,6 +23,16 @@ export const MACHINE_CONDITIONS = {
   joined: 'Joined',
   /** Somebody showed the ticket with another key. Reasons: SecondKey. */
   ticketMisused: 'TicketMisused',
-  /** The node is out of its cluster. Reasons: Draining, DrainBlocked, NodeSilent, ControlPlaneUnreachable, MemberRemovalNotBuilt. */
+  /**
+   * The node's pods are moved. True: Drained, Kept. False: Draining, DrainBlocked, NodeSilent, DrainTimedOut, ControlPlaneUnreachable, EmergencyStop,
+   * ClusterPaused, WaitingForMember (drained, and waits for etcd).
+   */
   drained: 'Drained',
+  /** Volumes of the node are let go; stated only where there were any. Reasons: Detached, Detaching, DetachBlocked, DetachTimedOut. */
+  volumesDetached: 'VolumesDetached',
+  /**
+   * The member of a leaving control-plane machine is out of etcd. Stated under the Cluster's key. True: Removed. False: Removing, MovingLeader,
+   * Refused, EmergencyStop, QuorumAtRisk, QuorumLost, LastMember, NoAnswer.
+   */
+  memberRemoved: 'MemberRemoved',
 } as const;

@@ -1,37 +1,44 @@
 import type { Machine } from '@shoto/api';
 import { keyOf } from '@shoto/kube';
+import { WaitingError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
+import type { FleetStop } from './fleet.ts';
 import { providerId } from './kubeadm/node.ts';
 import type { WorkloadAccess } from './workload/access.ts';
-import { deleteNodeOf } from './workload/drain.ts';
+import { deleteNodeOf } from './workload/node.ts';
 import { clusterOf, type World } from './world.ts';
 
-/** After this the news of a Machine that is gone has been worked on, or never will be. */
+/** After this the news of a Machine that is gone has been worked on, or never will be here: the sweep of Nodes does it. */
 const KEPT_MS = 600_000;
+const STOPPED_AGAIN_MS = 15_000;
+
+/** What {@link DepartedNodes} needs. */
+export interface DepartedDeps {
+  world: Pick<World, 'clusters'>;
+  access: WorkloadAccess;
+  emergencyStop: () => FleetStop;
+  clock: Clock;
+  log: Logger;
+}
 
 /**
- * Machines that are gone from a living cluster, and their Nodes. A Node is deleted before its server is; a kubelet that starts again in
- * between registers it once more. Now that the server is gone nobody can, so what is there is deleted for good.
+ * Machines that are gone from a living cluster, and their Nodes. A lost machine's Node is there still, so that nobody ends its pods twice while
+ * its server may run. Another's was deleted before its server; a kubelet that started again in between registered it once more. Now that the server is
+ * gone nobody can, so what is there is deleted for good: Kubernetes ends its pods and lets its volumes go.
  *
- * Kept in memory only: each replica sees the Machines go, and whoever restarts at that very moment leaves at worst a Node that is not ready.
+ * Kept in memory only, since each replica sees the Machines go. What a restart at that very moment leaves is found by `sweepNodes`.
  */
 export class DepartedNodes {
-  readonly #world: Pick<World, 'clusters'>;
-  readonly #access: WorkloadAccess;
-  readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #d: DepartedDeps;
   readonly #gone = new Map<string, { machine: Machine; at: number }>();
 
-  constructor(o: { world: Pick<World, 'clusters'>; access: WorkloadAccess; clock: Clock; log: Logger }) {
-    this.#world = o.world;
-    this.#access = o.access;
-    this.#clock = o.clock;
-    this.#log = o.log;
+  constructor(d: DepartedDeps) {
+    this.#d = d;
   }
 
   /** A Machine is gone. @returns whether its cluster lives and may have its Node, so that a pass over its key is due */
   note(machine: Machine): boolean {
-    const now = this.#clock.now();
+    const now = this.#d.clock.now();
     for (const [old, { at }] of this.#gone) {
       if (now - at <= KEPT_MS) break; // in order of time
       this.#gone.delete(old);
@@ -42,8 +49,8 @@ export class DepartedNodes {
   }
 
   /**
-   * Deletes the Node of a Machine that is gone, where it is back. Safe to repeat.
-   * @throws {KubeError} when the cluster's API does not do it
+   * Deletes the Node of a Machine that is gone, where there is one. Safe to repeat.
+   * @throws {KubeError} when the cluster's API does not do it {@link WaitingError} under the emergency stop
    */
   async leave(key: string, signal: AbortSignal): Promise<void> {
     const machine = this.#gone.get(key)?.machine;
@@ -52,15 +59,18 @@ export class DepartedNodes {
     const serverId = machine.status?.server.id;
     const { name } = machine.metadata;
     if (cluster && serverId) {
-      const workload = await this.#access.client(cluster);
+      if (this.#d.emergencyStop())
+        throw new WaitingError('EmergencyStop', 'the node of a machine that is gone stays for now', STOPPED_AGAIN_MS);
+      if (cluster.spec.paused) return; // the sweep finds it when the cluster goes on
+      const workload = await this.#d.access.client(cluster);
       if (await deleteNodeOf(workload, name, providerId(serverId), signal))
-        this.#log.info({ cluster: keyOf(cluster), machine: name }, 'a node that had come back is deleted');
+        this.#d.log.info({ cluster: keyOf(cluster), machine: name }, 'the node of a machine that is gone is deleted');
     }
     this.#gone.delete(key);
   }
 
   #livingCluster(machine: Machine) {
-    const cluster = clusterOf(this.#world, machine);
+    const cluster = clusterOf(this.#d.world, machine);
     return cluster?.status?.controlPlane.initialized && !cluster.metadata.deletionTimestamp ? cluster : undefined;
   }
 }

@@ -67,6 +67,48 @@ export const ticketExpired = (events: Events, m: Machine, message: string): Prom
 export const releaseInvalid = (events: Events, m: Machine, message: string): Promise<void> =>
   events({ ...about(m), type: 'Warning', reason: 'ReleaseInvalid', action: 'CheckIn', message });
 
+/** A drain begins. @param pods - how many have to move */
+export const drainBegun = (events: Events, m: Machine, pods: number): Promise<void> =>
+  events({
+    ...about(m),
+    type: 'Normal',
+    reason: 'Draining',
+    action: 'Drain',
+    message: `its node takes no new pods, and ${pods === 1 ? '1 pod is' : `${pods} pods are`} moved to other nodes`,
+  });
+
 /** A drain does not get on. */
 export const drainHeld = (events: Events, m: Machine, reason: string, message: string): Promise<void> =>
   events({ ...about(m), type: 'Warning', reason, action: 'Drain', message });
+
+/** A drain is given up. */
+export const drainTimedOut = (events: Events, m: Machine, message: string): Promise<void> =>
+  events({ ...about(m), type: 'Warning', reason: 'DrainTimedOut', action: 'Drain', message });
+
+/** Volumes are not waited for any longer. */
+export const volumesTimedOut = (events: Events, m: Machine, message: string): Promise<void> =>
+  events({ ...about(m), type: 'Warning', reason: 'DetachTimedOut', action: 'Drain', message });
+
+/** The node is out of its cluster. */
+export const nodeRemoved = (events: Events, m: Machine): Promise<void> =>
+  events({
+    ...about(m),
+    type: 'Normal',
+    reason: 'NodeRemoved',
+    action: 'Drain',
+    message: 'its node is out of the cluster: the server may go',
+  });
+
+/** The node is out of service for study. */
+export const kept = (events: Events, m: Machine, message: string): Promise<void> =>
+  events({ ...about(m), type: 'Normal', reason: 'Kept', action: 'Keep', message });
+
+/** The node is in service again. */
+export const backInService = (events: Events, m: Machine): Promise<void> =>
+  events({
+    ...about(m),
+    type: 'Normal',
+    reason: 'BackInService',
+    action: 'Keep',
+    message: 'it is no longer kept for study: its node takes pods again',
+  });

@@ -1,10 +1,15 @@
-import { type Cluster, FINALIZERS, findCondition, type Machine, timestamp, withCondition } from '@shoto/api';
+import { type Cluster, FINALIZERS, findCondition, type Machine, timestamp } from '@shoto/api';
 import { KubeError, refOf } from '@shoto/kube';
 import { type Outcome, type RunContext, WaitingError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
-import { CLUSTER_CONDITIONS as C } from './conditions.ts';
+import { controlPlaneOf, type SayCluster, type Statement, stateCluster } from './cluster-status.ts';
+import { CLUSTER_CONDITIONS as C, MACHINE_CONDITIONS } from './conditions.ts';
+import { awaitsRemoval } from './etcd/decide.ts';
+import { keepMembership, tellSilence } from './etcd/membership.ts';
+import type { FleetStop } from './fleet.ts';
 import type { PkiStore } from './secrets/cluster-pki.ts';
 import { deleteClusterSecrets, type ServiceKubeconfigs } from './secrets/service-kubeconfigs.ts';
+import { followAddons } from './upgrade/addons.ts';
 import type { WorkloadAccess } from './workload/access.ts';
 import { whyNotReady } from './workload/probe.ts';
 import { applyRoles } from './workload/roles.ts';
@@ -18,12 +23,13 @@ export interface ClusterDeps {
   kubeconfigs: ServiceKubeconfigs;
   access: WorkloadAccess;
   systemNamespace: string;
+  /** The emergency stop of the fleet; while it is not known it counts as on. */
+  emergencyStop: () => FleetStop;
+  /** Looks after the Nodes of a cluster whose API answers. */
+  sweep: (cluster: Cluster, signal: AbortSignal) => Promise<void>;
   clock: Clock;
   log: Logger;
 }
-
-type ControlPlane = NonNullable<Cluster['status']>['controlPlane'];
-type Statement = Parameters<typeof withCondition>[1];
 
 /** After kubeadm ended a load balancer may need a few checks until it lets anybody through: soon at first, then by how long it takes already. */
 const PROBE_AGAIN_MS = { first: 150, longest: 1_000 };
@@ -36,8 +42,6 @@ const NOT_YET: Statement = {
   reason: 'WaitingForMachine',
   message: 'no control-plane machine has joined yet',
 };
-
-const controlPlaneOf = (c: Cluster): ControlPlane => c.status?.controlPlane ?? { revision: 0 };
 
 /** One pass over one Cluster. May be cut short, repeated or late, and must end the same. */
 export async function reconcileCluster(
@@ -53,16 +57,14 @@ export async function reconcileCluster(
   const held = await ensureFinalizer(d, cluster);
   const pki = await d.pki.ensure(held);
   const hasWord = controlPlaneOf(held).conditions?.some((c) => c.type === C.initialized);
-  const known = await state(d, held, [
+  const known = await stateCluster(d, held, [
     { type: C.pkiReady, status: 'True', reason: 'Created', message: 'certificate authorities and keys are made' },
     ...(hasWord ? [] : [NOT_YET]),
   ]);
   const server = known.status?.infrastructure.endpoint?.external;
   if (!server) return undefined;
   await d.kubeconfigs.ensure(known, pki, server);
-  return controlPlaneOf(known).initialized
-    ? watchEndpoint(d, known, ctx.signal)
-    : initialize(d, known, server, ctx.signal);
+  return controlPlaneOf(known).initialized ? keepUp(d, known, ctx.signal) : initialize(d, known, server, ctx.signal);
 }
 
 /** Whether a Cluster that is new to this process needs a pass; the rest waits for the resync. */
@@ -83,13 +85,33 @@ export function clusterChanged(now: Cluster | undefined, before: Cluster): boole
       c.status?.infrastructure.endpoint,
       // self-healing watches all the time: what it sees first is worth a look of our own.
       findCondition(c.status?.health?.conditions, 'Reachable')?.status,
+      c.status?.controlPlane?.images, // what the addons may have waited for
     ]);
   return relevant(now) !== relevant(before);
 }
 
-/** Whether a change of a Machine moves its Cluster: it has joined, or is gone. */
-export const machineMovesCluster = (now: Machine | undefined, before: Machine): boolean =>
-  !now || (now.status?.bootstrap.joinedAt !== undefined && before.status?.bootstrap.joinedAt === undefined);
+/** Whether a change of a Machine moves its Cluster: it has joined, can be used, is gone; or its etcd member may go now. */
+export function machineMovesCluster(now: Machine | undefined, before: Machine): boolean {
+  if (!now) return true;
+  const came = (is: (m: Machine) => boolean): boolean => is(now) && !is(before);
+  if (came((m) => m.status?.bootstrap.joinedAt !== undefined) || came((m) => m.status?.health.ready === true))
+    return true;
+  return awaitsRemoval(now) && wayOutOf(now) !== wayOutOf(before);
+}
+
+/** Whether a Machine is work for its Cluster when this process starts. */
+export const machineNeedsCluster = awaitsRemoval;
+
+/** What the way of a member out of etcd depends on. */
+function wayOutOf(m: Machine): string {
+  const { server, bootstrap } = m.status ?? {};
+  return JSON.stringify([
+    m.metadata.deletionTimestamp,
+    server?.state === 'Gone',
+    findCondition(server?.conditions, 'InEndpoint')?.reason,
+    findCondition(bootstrap?.conditions, MACHINE_CONDITIONS.drained)?.reason,
+  ]);
+}
 
 async function readCluster(
   d: ClusterDeps,
@@ -110,26 +132,6 @@ async function ensureFinalizer(d: ClusterDeps, cluster: Cluster): Promise<Cluste
   return d.world.clusters.note(await d.kube.mergePatch<Cluster>(CLUSTERS, cluster.metadata, patch));
 }
 
-/** Writes our map if the conditions or the change say anything new. */
-async function state(
-  d: ClusterDeps,
-  cluster: Cluster,
-  said: Statement[],
-  change: Partial<ControlPlane> = {},
-): Promise<Cluster> {
-  const before = controlPlaneOf(cluster);
-  const news = said.filter((c) => {
-    const stated = findCondition(before.conditions, c.type);
-    return stated?.status !== c.status || stated.reason !== c.reason || stated.message !== c.message;
-  });
-  const isNew = news.length > 0 || Object.entries(change).some(([k, v]) => before[k as keyof ControlPlane] !== v);
-  if (!isNew) return cluster;
-  const conditions = news.reduce((list, c) => withCondition(list, c, d.clock.now()), before.conditions ?? []);
-  return d.world.clusters.note(
-    await d.kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', { ...before, ...change, conditions }),
-  );
-}
-
 /** The first control-plane machine has joined: lets the rest in once the API answers from outside and the services have their roles. */
 async function initialize(d: ClusterDeps, cluster: Cluster, server: string, signal: AbortSignal): Promise<Outcome> {
   const { initMachine } = controlPlaneOf(cluster);
@@ -143,13 +145,13 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
     const isLate = waited > SAY_SO_AFTER_MS;
     if (isLate) {
       const message = `kubeadm has ended, but ${server} does not answer: ${withoutTimes(why)}`;
-      await state(d, cluster, [{ type: C.initialized, status: 'False', reason: 'WaitingForAPI', message }]);
+      await stateCluster(d, cluster, [{ type: C.initialized, status: 'False', reason: 'WaitingForAPI', message }]);
     }
     const again = isLate ? 5_000 : Math.min(PROBE_AGAIN_MS.longest, Math.max(PROBE_AGAIN_MS.first, waited / 10));
     throw new WaitingError('WaitingForAPI', `${server} does not answer yet`, again);
   }
   await applyRoles(workload, signal);
-  await state(
+  await stateCluster(
     d,
     cluster,
     [
@@ -161,7 +163,12 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
       },
       { type: C.endpointHealthy, status: 'True', reason: 'Answers', message: `the API answers at ${server}` },
     ],
-    { initialized: true, initializedAt: timestamp(d.clock.now()) },
+    {
+      initialized: true,
+      initializedAt: timestamp(d.clock.now()),
+      configRelease: maker.spec.release,
+      addonsRelease: maker.spec.release,
+    },
   );
   d.log
     .child({ cluster: `${cluster.metadata.namespace}/${cluster.metadata.name}` })
@@ -169,28 +176,44 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
   return undefined;
 }
 
-/** Says when the endpoint of a running cluster stops to answer, and when it does again. Comes by with the resync. */
-async function watchEndpoint(d: ClusterDeps, cluster: Cluster, signal: AbortSignal): Promise<Outcome> {
-  const server = cluster.status?.infrastructure.endpoint?.external ?? '';
-  const workload = await d.access.client(cluster);
-  const why = await whyNotReady(workload, signal);
-  if (why === undefined) {
-    await state(d, cluster, [
-      { type: C.endpointHealthy, status: 'True', reason: 'Answers', message: `the API answers at ${server}` },
-    ]);
-    return undefined;
+/** A cluster that is up: its endpoint, then its etcd's members, then kubeadm's addons, each only where there is a reason. */
+async function keepUp(d: ClusterDeps, cluster: Cluster, signal: AbortSignal): Promise<Outcome> {
+  let current = cluster;
+  const say: SayCluster = async (said, change) => {
+    current = await stateCluster(d, current, said, change);
+    return current;
+  };
+  if (!(await isEndpointUp(d, cluster, say, signal))) {
+    await tellSilence(d, current, say, signal);
+    return { requeueAfterMs: UNREACHABLE_AGAIN_MS };
   }
-  const again = await whyNotReady(workload, signal); // one lost packet is no news
-  if (again === undefined) return undefined;
-  await state(d, cluster, [
-    {
-      type: C.endpointHealthy,
-      status: 'False',
-      reason: 'Unreachable',
-      message: `the API does not answer at ${server}: ${withoutTimes(again)}`,
-    },
-  ]);
-  return { requeueAfterMs: UNREACHABLE_AGAIN_MS };
+  const members = await keepMembership(d, current, say, signal);
+  const addons = await followAddons(d, current, say, signal);
+  await d.sweep(current, signal);
+  return sooner(members, addons);
+}
+
+/** Says when the endpoint of a running cluster stops to answer, and when it does again. Comes by with the resync. */
+async function isEndpointUp(d: ClusterDeps, cluster: Cluster, say: SayCluster, signal: AbortSignal): Promise<boolean> {
+  const server = cluster.status?.infrastructure.endpoint?.external ?? '';
+  const stated = (status: 'True' | 'False', reason: string, message: string): Statement[] => [
+    { type: C.endpointHealthy, status, reason, message },
+  ];
+  const workload = await d.access.client(cluster);
+  if ((await whyNotReady(workload, signal)) === undefined) {
+    await say(stated('True', 'Answers', `the API answers at ${server}`));
+    return true;
+  }
+  const why = await whyNotReady(workload, signal); // one lost packet is no news
+  if (why === undefined) return true;
+  await say(stated('False', 'Unreachable', `the API does not answer at ${server}: ${withoutTimes(why)}`));
+  return false;
+}
+
+/** Of two outcomes the one that comes first. */
+function sooner(a: Outcome, b: Outcome): Outcome {
+  if (!a || !b) return a ?? b;
+  return { requeueAfterMs: Math.min(a.requeueAfterMs ?? Infinity, b.requeueAfterMs ?? Infinity) };
 }
 
 /** A message that is the same for the same trouble: numbers of milliseconds would make every look a write. */

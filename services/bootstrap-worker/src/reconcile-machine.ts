@@ -1,35 +1,25 @@
-import { type Cluster, FINALIZERS, type Machine } from '@shoto/api';
-import { KubeError, refOf } from '@shoto/kube';
-import { type Outcome, type RunContext, WaitingError } from '@shoto/reconciler';
-import type { Clock, Logger } from '@shoto/service';
-import { notJoined, withConditionOf } from './check-in/steps.ts';
+import { ANNOTATIONS, type Cluster, keepOf, type Machine } from '@shoto/api';
+import { NODES, refOf } from '@shoto/kube';
+import type { Outcome, RunContext } from '@shoto/reconciler';
+import { notJoined } from './check-in/steps.ts';
 import { TICKET_SECONDS } from './check-in/ticket.ts';
 import { MACHINE_CONDITIONS } from './conditions.ts';
-import type { DepartedNodes } from './departed.ts';
-import { drainHeld, type Events } from './events.ts';
 import { isKubeletLabel } from './kubeadm/node.ts';
+import { isTakenOut, keepNode, unkeepNode } from './leaving/keep.ts';
+import { leave } from './leaving/leave.ts';
+import { isForced, isLost, isMemberRemoved } from './leaving/rules.ts';
+import type { MachineDeps } from './machine-deps.ts';
 import { changeBootstrap } from './machine-status.ts';
-import type { WorkloadAccess } from './workload/access.ts';
-import { cordon, deleteNode, drainOnce, labelNode } from './workload/drain.ts';
-import { type Held, heldBy } from './workload/held.ts';
-import { clusterOf, holdsNode, type Kube, MACHINES, type World } from './world.ts';
+import { endsPods, nodeFieldsPatch } from './workload/managed-fields.ts';
+import type { Node } from './workload/node.ts';
+import { clusterOf, holdsNode, type Kube, MACHINES } from './world.ts';
 
-/** What a pass over a Machine needs. */
-export interface MachineDeps {
-  kube: Kube;
-  world: World;
-  access: WorkloadAccess;
-  departed: DepartedNodes;
-  events: Events;
-  clock: Clock;
-  log: Logger;
-}
-
-const DRAIN_AGAIN_MS = 2_000;
-/** How soon what holds a drain is looked at again. A silent node's server that goes is told by an event. */
-const HELD_AGAIN_MS: Record<Held['reason'], number> = { DrainBlocked: 5_000, NodeSilent: 30_000 };
+/** A node registers within seconds after kubeadm has ended; one that is later may never come. */
+const NODE_AGAIN_MS = { soon: 2_000, late: 60_000 };
+const NODE_LATE_MS = 300_000;
 /** How soon it is looked whether a Machine whose node is out has gone; only where a pass finds it in between. */
 const GONE_AGAIN_MS = 5_000;
+const STOPPED_AGAIN_MS = 15_000;
 
 /** One pass over one Machine. May be cut short, repeated or late, and must end the same. */
 export async function reconcileMachine(
@@ -47,33 +37,81 @@ export async function reconcileMachine(
   const cluster = clusterOf(d.world, machine);
   if (machine.metadata.deletionTimestamp) {
     // Another replica may know already that it is gone, and have sent us for its node.
-    if (!holdsNode(machine)) return { requeueAfterMs: GONE_AGAIN_MS };
-    return (await isNodeOut(d, machine, cluster, ctx.signal))
-      ? release(d, machine, ctx.signal)
-      : { requeueAfterMs: DRAIN_AGAIN_MS };
+    return holdsNode(machine) ? leave(d, machine, cluster, ctx.signal) : { requeueAfterMs: GONE_AGAIN_MS };
   }
-  if (cluster?.spec.paused) return undefined;
+  if (cluster?.spec.paused) return undefined; // its Machines are woken when it goes on
   await tellExpired(d, machine);
-  return labelJoined(d, machine, cluster, ctx.signal);
+  if (!machine.status?.bootstrap.joinedAt || !cluster?.status?.controlPlane.initialized) return undefined;
+  if (cluster.metadata.deletionTimestamp) return undefined;
+  const workload = await d.access.client(cluster);
+  const again = await bringFields(d, workload, machine, ctx.signal);
+  return (await serveOrKeep(d, workload, machine, ctx.signal)) ?? again;
 }
 
-/** Labels of a Machine that its kubelet may not set itself. */
-const ourLabels = (m: Machine): Record<string, string> =>
-  Object.fromEntries(Object.entries(m.spec.labels ?? {}).filter(([k]) => !isKubeletLabel(k)));
+/** Labels and taints change in place: brings those of the Machine to its Node. */
+async function bringFields(d: MachineDeps, workload: Kube, machine: Machine, signal: AbortSignal): Promise<Outcome> {
+  const ref = { name: machine.metadata.name };
+  const node = await workload.get<Node>(NODES, ref, { signal });
+  if (!node) {
+    if (!hasFields(machine)) return undefined;
+    const waited = d.clock.now() - Date.parse(machine.status?.bootstrap.joinedAt ?? '');
+    return { requeueAfterMs: waited > NODE_LATE_MS ? NODE_AGAIN_MS.late : NODE_AGAIN_MS.soon };
+  }
+  // A taint that ends pods is the owner's wish, but not now.
+  if (endsPods(node, machine) && d.emergencyStop()) return { requeueAfterMs: STOPPED_AGAIN_MS };
+  const patch = nodeFieldsPatch(node, machine);
+  if (patch) await workload.mergePatch(NODES, ref, patch, { signal });
+  return undefined;
+}
 
-/** Whether a Machine that is new to this process needs a pass. */
-export const machineNeedsWork = (m: Machine): boolean =>
-  m.metadata.deletionTimestamp
-    ? holdsNode(m)
-    : m.status?.bootstrap.joinedAt !== undefined && Object.keys(ourLabels(m)).length > 0;
+/** A worker with a keep-mark is taken out of service; one whose mark was taken away is put back. One whose time is over is the provisioner's. */
+async function serveOrKeep(d: MachineDeps, workload: Kube, machine: Machine, signal: AbortSignal): Promise<Outcome> {
+  const keep = keepOf(machine, d.clock.now());
+  if (keep.state === 'no')
+    return isTakenOut(machine) ? void (await unkeepNode(d, workload, machine, signal)) : undefined;
+  if (keep.state === 'over' || machine.spec.role !== 'worker') return undefined;
+  return keepNode(d, workload, machine, keep, signal);
+}
 
-/** Whether a change of a Machine is for us: it goes, its server is gone, or it has joined and has labels that we set. */
+const hasFields = (m: Machine): boolean =>
+  Object.keys(m.spec.labels ?? {}).length > 0 || (m.spec.taints ?? []).length > 0;
+const keepMark = (m: Machine): string | undefined => m.metadata.annotations?.[ANNOTATIONS.keepUntil];
+
+/** Whether a Machine that is new to this process needs a pass. Labels and taints that a kubelet sets itself were set when it joined; the sweep looks after them. */
+export function machineNeedsWork(m: Machine): boolean {
+  if (m.metadata.deletionTimestamp) return holdsNode(m);
+  if (m.status?.bootstrap.joinedAt === undefined) return false;
+  const isOurs = (label: string): boolean => !isKubeletLabel(label);
+  return keepMark(m) !== undefined || isTakenOut(m) || Object.keys(m.spec.labels ?? {}).some(isOurs);
+}
+
+/** Whether a change of a Machine is for us: it goes, what its way out depends on is another, or what its Node shall have. */
 export function machineChanged(now: Machine | undefined, before: Machine): boolean {
-  if (!now || !machineNeedsWork(now)) return false;
-  const relevant = (m: Machine): string =>
-    JSON.stringify([m.metadata.deletionTimestamp, m.status?.server.state, m.status?.bootstrap.joinedAt]);
-  return relevant(now) !== relevant(before);
+  if (!now) return false;
+  if (now.metadata.deletionTimestamp) {
+    const way = (m: Machine): string =>
+      JSON.stringify([
+        m.metadata.deletionTimestamp,
+        isForced(m),
+        isLost(m),
+        isMemberRemoved(m),
+        m.status?.bootstrap.joinedAt,
+        m.spec.nodeDrainTimeoutSeconds,
+        m.spec.nodeVolumeDetachTimeoutSeconds,
+      ]);
+    return holdsNode(now) && way(now) !== way(before);
+  }
+  const { joinedAt } = now.status?.bootstrap ?? {};
+  if (joinedAt === undefined) return false;
+  const fields = (m: Machine): string => JSON.stringify([m.spec.labels, m.spec.taints, keepMark(m)]);
+  return fields(now) !== fields(before) || (joinedAt !== before.status?.bootstrap.joinedAt && hasFields(now));
 }
+
+/** Whether a change of a Cluster is for those of its Machines that need work: what they waited for, or would, is over. */
+export const clusterMovesMachines = (now: Cluster | undefined, before: Cluster): boolean =>
+  now !== undefined &&
+  ((before.spec.paused && !now.spec.paused) ||
+    (!before.metadata.deletionTimestamp && !!now.metadata.deletionTimestamp));
 
 /** Whether a Machine's ticket has ended unused and nobody was told. */
 export function hasExpired(m: Machine, now: number): boolean {
@@ -89,93 +127,4 @@ async function tellExpired(d: MachineDeps, machine: Machine): Promise<void> {
   await changeBootstrap({ kube: d.kube, machines: d.world.machines }, machine, (b) =>
     notJoined(b, 'TicketExpired', message, d.clock.now()),
   );
-}
-
-async function labelJoined(
-  d: MachineDeps,
-  machine: Machine,
-  cluster: Cluster | undefined,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const labels = ourLabels(machine);
-  if (
-    !cluster?.status?.controlPlane.initialized ||
-    !machine.status?.bootstrap.joinedAt ||
-    Object.keys(labels).length === 0
-  ) {
-    return undefined;
-  }
-  const workload = await d.access.client(cluster);
-  const found = await labelNode(workload, machine.metadata.name, labels, signal);
-  return found ? undefined : { requeueAfterMs: DRAIN_AGAIN_MS };
-}
-
-/**
- * Takes the node out of its cluster, a step each time. Nothing to take out when the cluster itself goes, when the node never joined, or when
- * its server is gone; then only the Node object of a living cluster is removed.
- */
-async function isNodeOut(
-  d: MachineDeps,
-  machine: Machine,
-  cluster: Cluster | undefined,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (!cluster || cluster.metadata.deletionTimestamp) return true;
-  const isUp = cluster.status?.controlPlane.initialized === true;
-  if (!isUp || !machine.status?.bootstrap.joinedAt) return true;
-  const isLost = machine.status.server.state === 'Gone';
-  const node = machine.metadata.name;
-  if (machine.spec.role === 'control-plane') {
-    // A count of control-plane machines cannot change, so this is only reached by a deletion by hand. To go on would leave a dead etcd member.
-    await say(
-      d,
-      machine,
-      'MemberRemovalNotBuilt',
-      'the cluster lives, and taking a single control-plane machine out of it is not built yet: it waits until the cluster is deleted',
-    );
-    throw new WaitingError('MemberRemovalNotBuilt', 'a control-plane machine of a living cluster', 60_000);
-  }
-  try {
-    const workload = await d.access.client(cluster);
-    const found = isLost ? undefined : await cordon(workload, node, signal);
-    if (found) {
-      const pods = await drainOnce(workload, node, signal);
-      const { silentSince } = found;
-      const held = heldBy(pods, { node, serverId: machine.status.server.id, silentSince, now: d.clock.now() });
-      if (held) {
-        await say(d, machine, held.reason, held.message);
-        await drainHeld(d.events, machine, held.reason, held.message);
-        throw new WaitingError(held.reason, held.message, HELD_AGAIN_MS[held.reason]);
-      }
-      if (pods.length > 0) {
-        // What held it does so no more; that a drain goes on is not worth a write else.
-        const wasHeld = machine.status.bootstrap.conditions?.some((c) => c.type === MACHINE_CONDITIONS.drained);
-        if (wasHeld) await say(d, machine, 'Draining', 'its pods are being moved to other nodes');
-        return false;
-      }
-    }
-    await deleteNode(workload, node, signal);
-    return true;
-  } catch (e) {
-    if (!(e instanceof KubeError) || e.status !== 0) throw e;
-    signal.throwIfAborted();
-    await say(
-      d,
-      machine,
-      'ControlPlaneUnreachable',
-      "the node cannot be taken out: the cluster's API does not answer; it is tried again",
-    );
-    throw new WaitingError('ControlPlaneUnreachable', e.message, 10_000);
-  }
-}
-
-const say = (d: MachineDeps, machine: Machine, reason: string, message: string): Promise<unknown> =>
-  changeBootstrap({ kube: d.kube, machines: d.world.machines }, machine, (b) =>
-    withConditionOf(b, { type: MACHINE_CONDITIONS.drained, status: 'False', reason, message }, d.clock.now()),
-  );
-
-/** The node is out: the provisioner may take the server. */
-async function release(d: MachineDeps, machine: Machine, signal: AbortSignal): Promise<Outcome> {
-  await d.kube.removeFinalizer(MACHINES, machine, FINALIZERS.node, { signal });
-  return undefined;
 }

@@ -23,6 +23,7 @@ export type Kube = Pick<
   | 'patchStatusMap'
   | 'removeFinalizer'
   | 'raw'
+  | 'exec'
 >;
 
 /** The reading half of a reflector. */

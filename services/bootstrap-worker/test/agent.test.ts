@@ -50,7 +50,8 @@ const calls = async (): Promise<string[]> =>
   (await readFile(join(root, 'calls'), 'utf8').catch(() => ''))
     .trim()
     .split('\n')
-    .map((l) => l.split(' ')[1] ?? '');
+    .map((l) => l.split(' ')[1] ?? '')
+    .filter((verb) => verb !== 'config'); // a question, which changes nothing
 
 /** One attempt of the machine's program. @returns its exit code and what it said */
 async function attempt(...more: string[]): Promise<{ code: number; out: string }> {
@@ -147,6 +148,30 @@ describe("the machine's program", () => {
     await expect(stat(join(root, 'etc/shoto/kubeadm.yaml'))).rejects.toThrow('ENOENT');
     expect((await attempt()).code).toBe(0); // nothing is asked again
     expect(await calls()).toEqual(['init']);
+  });
+
+  it('tells which images kubeadm gives its own addons, where it knows', async () => {
+    const list =
+      'echo registry.k8s.io/kube-apiserver:v1.35.4; echo registry.k8s.io/kube-proxy:v1.35.4; echo registry.k8s.io/coredns/coredns:v1.13.1';
+    await kubeadm(`[ "$1" = config ] && { ${list}; exit; }\nexit 0`);
+    expect((await attempt()).code).toBe(0);
+    expect((await readFile(join(root, 'calls'), 'utf8')).trim().split('\n').at(-1)).toBe(
+      'kubeadm config images list --kubernetes-version v1.35.4 --image-repository registry.k8s.io',
+    );
+    expect(s.clusterNow(cluster).status?.controlPlane.images).toEqual([
+      {
+        release: 'v1.35.4',
+        coreDNS: 'registry.k8s.io/coredns/coredns:v1.13.1',
+        kubeProxy: 'registry.k8s.io/kube-proxy:v1.35.4',
+      },
+    ]);
+  });
+
+  it('joins all the same where kubeadm does not tell its images', async () => {
+    await kubeadm('[ "$1" = config ] && exit 1\nexit 0');
+    expect((await attempt()).code).toBe(0);
+    expect(bootstrap()?.joinedAt).toBeDefined();
+    expect(s.clusterNow(cluster).status?.controlPlane.images).toBeUndefined();
   });
 
   it('tells the last lines when a step fails, cleans up and does it again with the same key', async () => {

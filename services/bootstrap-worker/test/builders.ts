@@ -27,10 +27,17 @@ export function aCluster(
       region: 'north',
       release: 'v1.35.4',
       network: { podCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/12', nodeCIDR: '10.8.0.0/16' },
-      controlPlane: { count: 1, flavor: 'm1.medium', serverGroupPolicy: 'soft-anti-affinity' },
+      controlPlane: {
+        count: 1,
+        flavor: 'm1.medium',
+        serverGroupPolicy: 'soft-anti-affinity',
+        nodeDrainTimeoutSeconds: 0,
+        nodeVolumeDetachTimeoutSeconds: 0,
+      },
       nodePools: [],
       addons: [],
       paused: false,
+      healing: { enabled: true },
       ...o.spec,
     },
     status: {
@@ -125,5 +132,6 @@ export const aRegion = (url = 'https://127.0.0.1:9443'): Region => ({
     nameservers: [],
     rateLimit: { requestsPerSecond: 20, burst: 40 },
     pollSeconds: 5,
+    limits: {},
   },
 });

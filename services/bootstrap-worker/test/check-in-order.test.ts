@@ -4,8 +4,9 @@ import { until } from '@shoto/service/testing';
 import { describe, expect, it } from 'vitest';
 import type { InstallPlan } from '../src/check-in/protocol.ts';
 import { CLUSTERS, MACHINES } from '../src/world.ts';
-import { aCluster, aMachine, aRelease } from './builders.ts';
+import { aCluster, aMachine, aRelease, START } from './builders.ts';
 import { ask, fileOf, installs, other, report, serve } from './check-in-harness.ts';
+import { FakeEtcd } from './fake-etcd.ts';
 import { error } from './fake-kube.ts';
 import { machineKey } from './machine-client.ts';
 import { scenario } from './scenario.ts';
@@ -105,8 +106,13 @@ describe('the machines of a cluster', () => {
 
   it('join the control plane one after the other', async () => {
     const cluster = aCluster({ controlPlane: { initialized: true, initMachine: 'first' } });
+    const server = { addresses: ['10.8.0.20'] };
+    const bootstrap = { joinedAt: new Date(START - 3_600_000).toISOString() };
+    const first = aMachine(cluster, { server, bootstrap });
     const [b, c] = ['web-cp-2', 'web-cp-3'].map((name) => aMachine(cluster, { name })) as [Machine, Machine];
-    const s = await scenario({ clusters: [cluster], machines: [b, c] });
+    const s = await scenario({ clusters: [cluster], machines: [first, b, c] });
+    const etcd = new FakeEtcd().serve(s.workload(cluster));
+    etcd.add(first);
     const url = await serve(s);
     const plan = installs(await ask(s, url, b));
     expect(plan).toMatchObject({ init: false, role: 'control-plane' });
@@ -115,6 +121,7 @@ describe('the machines of a cluster', () => {
 
     const waiting = ask(s, url, c, { key: other });
     await until(() => s.clock.pending > 0, { what: 'the third waits for the second' });
+    etcd.add(b, { address: '10.8.0.22' });
     await report(url, { step: 'joined', state: 'done' });
     expect(installs(await waiting).init).toBe(false);
     expect(s.clusterNow(cluster).status?.controlPlane.joinMachine).toBe(c.metadata.uid);

@@ -1,9 +1,15 @@
 import { X509Certificate } from 'node:crypto';
-import { type Cluster, FINALIZERS, LABELS } from '@shoto/api';
+import { type Cluster, FINALIZERS, LABELS, type Machine } from '@shoto/api';
 import { CLUSTERROLEBINDINGS, CLUSTERROLES, SECRETS } from '@shoto/kube';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { clusterChanged, clusterNeedsWork, machineMovesCluster, reconcileCluster } from '../src/reconcile-cluster.ts';
+import {
+  clusterChanged,
+  clusterNeedsWork,
+  machineMovesCluster,
+  machineNeedsCluster,
+  reconcileCluster,
+} from '../src/reconcile-cluster.ts';
 import { type Secret, text } from '../src/secrets/secret.ts';
 import { CLUSTERS, MACHINES, uidOf } from '../src/world.ts';
 import { aCluster, aMachine, START } from './builders.ts';
@@ -111,7 +117,12 @@ describe('the control plane', () => {
     const { s, cluster } = await withMaker();
     await run(s);
     const now = s.clusterNow(cluster);
-    expect(now.status?.controlPlane).toMatchObject({ initialized: true, initializedAt: expect.any(String) });
+    expect(now.status?.controlPlane).toMatchObject({
+      initialized: true,
+      initializedAt: expect.any(String),
+      configRelease: 'v1.35.4',
+      addonsRelease: 'v1.35.4',
+    });
     expect(condition(now, 'Initialized')).toMatchObject({ status: 'True' });
     expect(condition(now, 'EndpointHealthy')).toMatchObject({ status: 'True' });
     const workload = s.workload(cluster);
@@ -160,14 +171,15 @@ describe('the control plane', () => {
     s.kube.writes.length = 0;
     await run(s);
     expect(s.kube.writes).toEqual([]);
-    s.workload(cluster).onRaw = () => ({ status: 500, body: '' });
+    const { onRaw } = s.workload(cluster);
+    s.workload(cluster).onRaw = (_, path) => ({ status: path === '/readyz' ? 500 : 200, body: '' });
     expect(await run(s)).toEqual({ requeueAfterMs: 10_000 });
     await run(s);
     expect(condition(s.clusterNow(cluster), 'EndpointHealthy')).toMatchObject({
       status: 'False',
       reason: 'Unreachable',
     });
-    s.workload(cluster).onRaw = () => ({ status: 200, body: 'ok' });
+    s.workload(cluster).onRaw = onRaw;
     await run(s);
     expect(condition(s.clusterNow(cluster), 'EndpointHealthy')).toMatchObject({ status: 'True' });
     expect(s.kube.writes).toHaveLength(2);
@@ -213,6 +225,11 @@ describe('what wakes a cluster', () => {
     ['an endpoint', aCluster({ endpoint: false }), true],
     ['a finalizer that is gone', aCluster({ metadata: { finalizers: [FINALIZERS.secrets] } }), true],
     ['our own write', aCluster({ controlPlane: { revision: 7, initialized: true } }), false],
+    [
+      'what a machine says of the images of a release',
+      aCluster({ controlPlane: { images: [{ release: 'v1.36.3', coreDNS: 'c', kubeProxy: 'p' }] } }),
+      true,
+    ],
     ['another resourceVersion alone', aCluster({ metadata: { resourceVersion: '9' } }), false],
     [
       'self-healing, which says that it does not reach the API',
@@ -234,11 +251,52 @@ describe('what wakes a cluster', () => {
     expect(clusterChanged(cluster, before)).toBe(wakes);
   });
 
-  it('a machine that has joined or is gone, not one that reports', () => {
+  it('a machine that has joined, can be used or is gone, not one that reports', () => {
     const before = aMachine(cluster);
+    const ready = (m: Machine): Machine => ({
+      ...m,
+      status: { ...(m.status as NonNullable<Machine['status']>), health: { revision: 1, ready: true } },
+    });
     expect(machineMovesCluster(undefined, before)).toBe(true);
     expect(machineMovesCluster(aMachine(cluster, { bootstrap: joined }), before)).toBe(true);
+    expect(machineMovesCluster(ready(before), before)).toBe(true);
+    expect(machineMovesCluster(ready(before), ready(before))).toBe(false);
     expect(machineMovesCluster(aMachine(cluster, { server: { state: 'Stopped' } }), before)).toBe(false);
+  });
+
+  it('a control-plane machine that leaves, at each step of its way out', () => {
+    const condition = (type: string, reason: string) => [
+      { type, status: 'False', reason, message: '', lastTransitionTime: '' },
+    ];
+    const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const stays = aMachine(cluster, { bootstrap: joined });
+    const leaves = aMachine(cluster, { metadata, bootstrap: joined });
+    const drained = aMachine(cluster, {
+      metadata,
+      bootstrap: { ...joined, conditions: condition('Drained', 'WaitingForMember') },
+    });
+    const out = aMachine(cluster, {
+      metadata,
+      bootstrap: { ...joined, conditions: condition('Drained', 'WaitingForMember') },
+      server: { conditions: condition('InEndpoint', 'Removed') },
+    });
+    const gone = aMachine(cluster, { metadata, bootstrap: joined, server: { state: 'Gone' } });
+    for (const [now, before] of [
+      [leaves, stays],
+      [drained, leaves],
+      [out, drained],
+      [gone, leaves],
+    ] as const)
+      expect(machineMovesCluster(now, before)).toBe(true);
+    expect(machineMovesCluster(out, out)).toBe(false);
+    expect(
+      machineMovesCluster(aMachine(cluster, { role: 'worker', metadata }), aMachine(cluster, { role: 'worker' })),
+    ).toBe(false);
+    expect([leaves, stays, aMachine(cluster, { role: 'worker', metadata })].map(machineNeedsCluster)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('a start of this service: those that are not up, and those that go', () => {

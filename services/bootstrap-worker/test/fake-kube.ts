@@ -1,4 +1,14 @@
-import { type HasMeta, type JsonPatchOp, KubeError, keyOf, type ObjectRef, type ResourceType } from '@shoto/kube';
+import {
+  type ExecResult,
+  type HasMeta,
+  type JsonPatchOp,
+  KubeError,
+  keyOf,
+  NODES,
+  type ObjectRef,
+  type ResourceType,
+} from '@shoto/kube';
+import { applyJsonPatch } from '@shoto/kube/testing';
 import type { Cache, Kube } from '../src/world.ts';
 
 type Stored = HasMeta & Record<string, unknown>;
@@ -38,10 +48,15 @@ export class FakeKube implements Kube {
   onRaw: (
     method: string,
     path: string,
-  ) => { status: number; body: string; causes?: { message: string; reason?: string }[] } = () => ({
+  ) => { status: number; body: string; causes?: { message: string; reason?: string }[] } = (_method, path) => ({
     status: 200,
-    body: 'ok',
+    body: path.startsWith('/readyz') ? 'ok' : '{"items":[]}',
   });
+  /** Commands that were run, `pod command`, and what they say; no pod where nothing is set. */
+  readonly execs: string[] = [];
+  onExec: (pod: string, container: string, command: readonly string[]) => ExecResult = () => {
+    throw error(404, 'NotFound');
+  };
   /** Thrown by every call: the server cannot be reached. */
   down: KubeError | undefined;
   /** Runs before each status write is looked at: others may be quicker. */
@@ -139,8 +154,17 @@ export class FakeKube implements Kube {
     return this.#write('patch', type, mergeInto(before, patch) as T);
   }
 
-  jsonPatch<T extends HasMeta>(_type: ResourceType, _ref: ObjectRef, _ops: readonly JsonPatchOp[]): Promise<T> {
-    return Promise.reject(new Error('not used'));
+  async jsonPatch<T extends HasMeta>(type: ResourceType, ref: ObjectRef, ops: readonly JsonPatchOp[]): Promise<T> {
+    this.#reach();
+    const after = applyJsonPatch(this.#existing(type, ref), ops);
+    if (!after) throw error(422, 'TestFailed');
+    return this.#write('patch', type, after as unknown as T);
+  }
+
+  async exec(ref: ObjectRef, container: string, command: readonly string[]): Promise<ExecResult> {
+    this.#reach();
+    this.execs.push(`${ref.name} ${command.join(' ')}`);
+    return this.onExec(refKey(ref), container, command);
   }
 
   async delete(type: ResourceType, ref: ObjectRef): Promise<'gone' | 'deleting'> {
@@ -177,6 +201,11 @@ export class FakeKube implements Kube {
   async raw(method: string, path: string) {
     this.#reach();
     this.raws.push(`${method} ${path}`);
+    if (method === 'GET' && path === '/api/v1/nodes') {
+      // Asked for their metadata only, as PartialObjectMetadataList.
+      const items = [...this.#of(NODES).values()].map(({ metadata }) => ({ metadata }));
+      return { status: 200, body: JSON.stringify({ items }), headers: {} };
+    }
     const answer = this.onRaw(method, path);
     const { status, body, causes = [] } = answer;
     if (status >= 400) throw new KubeError({ status, reason: 'Refused', method, path, message: body, causes });

@@ -44,6 +44,7 @@ beforeAll(async () => {
     hasPki: async (uid) => (await s.pki.get(uid)) !== undefined,
     steps: (uid) => s.checkIns.stepsOf(s.world.machines.byIndex('cluster', uid)),
     kubeconfigs: new Kubeconfigs({ pki: s.pki, clock: systemClock, log: s.log, metrics: s.metrics }),
+    workload: async (c) => s.workload(c),
     ticketKey: s.ticketKey,
     checkInCa: ca.certificate,
     log: s.log,
@@ -145,6 +146,30 @@ it('what machines do right now is told to cluster-api, before any of it is store
     ],
   });
   expect((await steps('provisioner')).status).toBe(403);
+});
+
+describe('what a workload cluster tells', () => {
+  const ask = (what: string, from: string, body: unknown, key = 'tenant-a/web') =>
+    call('POST', `/internal/v1/clusters/${key}/${what}`, from, body);
+
+  it('of what is in the way of an upgrade is for cluster-api', async () => {
+    s.workload(ready).onRaw = () => ({ status: 200, body: '' });
+    const { status, body } = await ask('upgrade-checks', 'cluster-api', { to: 'v1.36.3' });
+    expect([status, body]).toEqual([200, { deprecatedApis: [], budgets: [] }]);
+    expect((await ask('upgrade-checks', 'provisioner', { to: 'v1.36.3' })).status).toBe(403);
+    expect((await ask('upgrade-checks', 'cluster-api', { to: 'v1.36.3' }, 'tenant-a/none')).status).toBe(404);
+    expect((await ask('upgrade-checks', 'cluster-api', { to: 'latest' })).status).toBe(422);
+    expect((await ask('upgrade-checks', 'cluster-api', { to: 'v1.36.3' }, 'tenant-a/early')).body).toMatchObject({
+      unreachable: 'the control plane is not up',
+    });
+  });
+
+  it('of what a drain would move is for the provisioner', async () => {
+    const { status, body } = await ask('disturbance', 'provisioner', { machines: ['web-w-1'] });
+    expect([status, body]).toEqual([200, { machines: [{ name: 'web-w-1', pods: 0, blocked: 0 }] }]);
+    expect((await ask('disturbance', 'cluster-api', { machines: ['web-w-1'] })).status).toBe(403);
+    expect((await ask('disturbance', 'provisioner', { machines: [] })).status).toBe(422);
+  });
 });
 
 describe("the installation's own secrets", () => {

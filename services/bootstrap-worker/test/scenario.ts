@@ -8,7 +8,9 @@ import { manualClock } from '@shoto/service/testing';
 import { CheckIns } from '../src/check-in/check-ins.ts';
 import { Wakeups } from '../src/check-in/wakeups.ts';
 import { DepartedNodes } from '../src/departed.ts';
+import type { FleetStop } from '../src/fleet.ts';
 import { createServiceMetrics } from '../src/metrics.ts';
+import { sweepNodes } from '../src/node-sweep.ts';
 import { PkiStore } from '../src/secrets/cluster-pki.ts';
 import { ServiceKubeconfigs } from '../src/secrets/service-kubeconfigs.ts';
 import { WorkloadAccess } from '../src/workload/access.ts';
@@ -48,6 +50,11 @@ export async function scenario(o: { clusters: Cluster[]; machines?: Machine[]; r
     return found;
   };
   const evicted: string[] = [];
+  /** How the emergency stop stands; off unless a test turns it on. */
+  const fleet: { stop: FleetStop } = { stop: undefined };
+  const emergencyStop = (): FleetStop => fleet.stop;
+  /** Keys of Clusters, and of Machines, that a pass asked for. */
+  const woken: string[] = [];
 
   /** One replica of the service, with caches of its own. */
   const replica = () => {
@@ -87,6 +94,7 @@ export async function scenario(o: { clusters: Cluster[]; machines?: Machine[]; r
       world,
       pki,
       access,
+      wakeCluster: (key) => void woken.push(key),
       ticketKey,
       wakeups,
       events: record,
@@ -94,8 +102,18 @@ export async function scenario(o: { clusters: Cluster[]; machines?: Machine[]; r
       clock,
       log,
     });
-    const departed = new DepartedNodes({ world, access, clock, log });
-    return { wakeups, world, pki, access, departed, kubeconfigs, record, checkIns, clusterCache, machineCache };
+    const departed = new DepartedNodes({ world, access, emergencyStop, clock, log });
+    const sweepDeps = {
+      kube,
+      world,
+      access,
+      emergencyStop,
+      wakeMachine: (key: string) => void woken.push(key),
+      clock,
+      log,
+    };
+    const sweep = (c: Cluster): Promise<void> => sweepNodes(sweepDeps, c, never);
+    return { wakeups, world, pki, access, departed, sweep, kubeconfigs, record, checkIns, clusterCache, machineCache };
   };
   const first = replica();
   for (const c of o.clusters) await first.pki.ensure(c);
@@ -113,10 +131,20 @@ export async function scenario(o: { clusters: Cluster[]; machines?: Machine[]; r
     registry,
     workload,
     evicted,
+    fleet,
+    woken,
     replica,
     ...first,
-    clusterDeps: { kube, systemNamespace: 'shoto-system', clock, log, ...first },
-    machineDeps: { kube, clock, log, events: first.record, ...first },
+    clusterDeps: { kube, systemNamespace: 'shoto-system', emergencyStop, clock, log, ...first },
+    machineDeps: {
+      kube,
+      emergencyStop,
+      wakeCluster: (key: string) => void woken.push(key),
+      clock,
+      log,
+      events: first.record,
+      ...first,
+    },
     clusterNow: (c: Cluster) => kube.now<Cluster>(CLUSTERS, c.metadata) as Cluster,
     machineNow: (m: Machine) => kube.now<Machine>(MACHINES, m.metadata) as Machine,
     key: keyOf,

@@ -8,12 +8,15 @@ import { changeBootstrap } from '../machine-status.ts';
 import type { Metrics } from '../metrics.ts';
 import { lastLines, redact } from '../redact.ts';
 import type { PkiStore } from '../secrets/cluster-pki.ts';
+import { newestJoined } from '../upgrade/kubeadm-config.ts';
+import { storeImages } from '../upgrade-images.ts';
 import { NoAccessError, type WorkloadAccess } from '../workload/access.ts';
 import { makeBootstrapToken, randomBootstrapToken, removeBootstrapToken } from '../workload/bootstrap-token.ts';
 import { CLUSTERS, clusterKeyOf, clusterOf, type Kube, MACHINES, uidOf, type World } from '../world.ts';
-import { admission, nextTask } from './decide.ts';
+import { admission, isTurnOver, nextTask } from './decide.ts';
+import { mayJoin } from './join-gate.ts';
 import { initPlan, joinPlan } from './plan.ts';
-import { type CheckInAnswer, type CheckInRequest, Refusal, type StepReport } from './protocol.ts';
+import { type AddonImages, type CheckInAnswer, type CheckInRequest, Refusal, type StepReport } from './protocol.ts';
 import { type Bootstrap, failed, isStored, joined, misused, stepOf, ticketTaken } from './steps.ts';
 import { claimedMachine, isTicketOf } from './ticket.ts';
 import type { Wakeups } from './wakeups.ts';
@@ -30,6 +33,8 @@ export interface CheckInDeps {
   world: World;
   pki: PkiStore;
   access: WorkloadAccess;
+  /** The Cluster of that key needs a pass: a machine waits for something that is done under its key. */
+  wakeCluster: (key: string) => void;
   ticketKey: Buffer;
   wakeups: Wakeups;
   events: Events;
@@ -38,7 +43,8 @@ export interface CheckInDeps {
   log: Logger;
 }
 
-type Look = CheckInAnswer & { final?: boolean };
+/** `final`: no change of our objects ends the wait. `againMs`: nor need one; it is looked again after that time. */
+type Look = CheckInAnswer & { final?: boolean; againMs?: number };
 
 /** Nothing can be done about it by waiting for a change of our objects: the machine asks again after that time. */
 const later = (reason: string, message: string, retryAfterMs: number): Look => ({
@@ -74,10 +80,16 @@ export class CheckIns {
     for (;;) {
       const listener = this.#d.wakeups.listen([uidOf(machine), machine.spec.cluster.uid]);
       try {
-        const { final, ...answer } = await this.#look(keyOf(machine), uidOf(machine), request, keyHash);
+        const { final, againMs, ...answer } = await this.#look(
+          keyOf(machine),
+          uidOf(machine),
+          request,
+          keyHash,
+          signal,
+        );
         const left = deadline - this.#d.clock.now();
         if (answer.action !== 'wait' || final || left <= 0 || signal.aborted) return answer;
-        await listener.wait(left, signal);
+        await listener.wait(Math.min(left, againMs ?? left), signal);
         if (signal.aborted) return answer;
       } finally {
         listener.stop();
@@ -106,6 +118,8 @@ export class CheckIns {
       await stepFailed(this.#d.events, machine, step.name, lastLines(redact(report.log ?? '')));
     } else if (report.step === 'joined' && report.state === 'done') {
       const slow = [...steps.values()].filter((s) => s.name !== 'joined' && isStored(s));
+      // Before the word that it has joined: what kube-proxy and CoreDNS follow with is there when they may.
+      if (report.images) await this.#keepImages(machine, report.images);
       await changeBootstrap(this.#status, machine, (b) => joined(b, slow, this.#d.clock.now()));
       this.#removeToken(machine);
       // Said again after a lost answer, it changes nothing.
@@ -169,7 +183,7 @@ export class CheckIns {
   }
 
   /** Decides once, on what is known now. Decides again on a live read when somebody else was quicker. */
-  async #look(key: string, uid: string, request: CheckInRequest, keyHash: string): Promise<Look> {
+  async #look(key: string, uid: string, request: CheckInRequest, keyHash: string, signal: AbortSignal): Promise<Look> {
     const { world, clock } = this.#d;
     for (let tries = 1; tries <= TRIES; tries++) {
       const machine = world.machines.get(key);
@@ -201,7 +215,7 @@ export class CheckIns {
           await this.#claim(machine, cluster, task.field);
           continue;
         default:
-          return await this.#plan(task.task, machine, cluster, request);
+          return await this.#plan(task.task, machine, cluster, request, signal);
       }
     }
     return later('Busy', 'others write the same objects', 1000);
@@ -223,7 +237,7 @@ export class CheckIns {
     const map = cluster.status?.controlPlane;
     const holder = map?.[field];
     // The cache says that the holder is lost: a second maker of the control plane would be worse than a late one, so look live.
-    if (holder !== undefined && !(await this.#isTurnFree(cluster, holder))) return;
+    if (holder !== undefined && !(await this.#isTurnFree(cluster, holder, field))) return;
     try {
       const now = await kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', { ...map, [field]: uidOf(machine) });
       world.clusters.note(now);
@@ -234,15 +248,15 @@ export class CheckIns {
     }
   }
 
-  async #isTurnFree(cluster: Cluster, machineUid: string): Promise<boolean> {
+  async #isTurnFree(cluster: Cluster, machineUid: string, field: 'initMachine' | 'joinMachine'): Promise<boolean> {
     const namespace = cluster.metadata.namespace ?? '';
-    const machines = await this.#d.kube.listAll<Machine>(MACHINES, { namespace });
+    const machines = (await this.#d.kube.listAll<Machine>(MACHINES, { namespace })).filter(
+      (m) => m.spec.cluster.uid === cluster.metadata.uid,
+    );
     const holder = machines.find((m) => m.metadata.uid === machineUid);
     if (holder) this.#d.world.machines.note(holder);
-    // A turn to join is also free when its holder has joined.
-    return (
-      !holder || holder.metadata.deletionTimestamp !== undefined || holder.status?.bootstrap.joinedAt !== undefined
-    );
+    if (field === 'joinMachine') return isTurnOver(holder, newestJoined(cluster, machines));
+    return !holder || holder.metadata.deletionTimestamp !== undefined;
   }
 
   async #liveCluster(machine: Machine): Promise<Cluster | undefined> {
@@ -260,7 +274,13 @@ export class CheckIns {
     return new Map(known.map((m) => [uidOf(m), m]));
   }
 
-  async #plan(task: 'init' | 'join', machine: Machine, cluster: Cluster, request: CheckInRequest): Promise<Look> {
+  async #plan(
+    task: 'init' | 'join',
+    machine: Machine,
+    cluster: Cluster,
+    request: CheckInRequest,
+    signal: AbortSignal,
+  ): Promise<Look> {
     const release = this.#d.world.releases.get(machine.spec.release);
     if (!release) return later('ReleaseUnknown', `the release ${machine.spec.release} is not there`, 10_000);
     const pki = await this.#d.pki.get(uidOf(cluster));
@@ -270,9 +290,14 @@ export class CheckIns {
       if (task === 'init') return initPlan(inputs, request.has, pki, randomBootstrapToken());
       joinPlan(inputs, request.has, pki, randomBootstrapToken()); // a release that cannot work is told before a token is made
       const workload = await this.#d.access.client(cluster);
+      if (machine.spec.role === 'control-plane') {
+        const no = await mayJoin(this.#d, machine, cluster, release, this.#machinesOf(cluster).values(), signal);
+        if (no) return no;
+      }
       const token = await makeBootstrapToken(workload, machine, this.#d.clock.now());
       return joinPlan(inputs, request.has, pki, token);
     } catch (e) {
+      if (signal.aborted) return later('NotReady', 'the machine has hung up', 1000);
       if (e instanceof OverrideError) {
         const message = `release ${release.metadata.name}: ${e.message}; publish a new revision of it`;
         await releaseInvalid(this.#d.events, machine, message);
@@ -280,11 +305,19 @@ export class CheckIns {
       }
       if (e instanceof MissingFactError || e instanceof NoAccessError) return later('NotReady', e.message, 1000);
       if (e instanceof KubeError) {
-        this.#logOf(machine).warn({ err: e }, 'no bootstrap token could be made');
+        this.#logOf(machine).warn({ err: e }, 'a join could not be prepared');
         return later('ControlPlaneUnreachable', "the cluster's API does not answer", 3000);
       }
       throw e;
     }
+  }
+
+  /** Keeps what a control-plane machine says of the images of kubeadm's own addons. */
+  async #keepImages(machine: Machine, images: AddonImages): Promise<void> {
+    if (machine.spec.role !== 'control-plane') return;
+    const cluster = clusterOf(this.#d.world, machine) ?? (await this.#liveCluster(machine));
+    const d = { kube: this.#d.kube, clusters: this.#d.world.clusters };
+    if (cluster) await storeImages(d, cluster, machine.spec.release, images);
   }
 
   /** The token has served. If this fails it ends by itself within minutes. */

@@ -1,4 +1,5 @@
-import type { Cluster, Machine } from '@shoto/api';
+import { type Cluster, compareReleases, type Machine } from '@shoto/api';
+import { newestJoined } from '../upgrade/kubeadm-config.ts';
 import type { CheckInRequest, RefusalReason } from './protocol.ts';
 import { TICKET_SECONDS } from './ticket.ts';
 
@@ -76,6 +77,20 @@ export type Task =
 const wait = (reason: string, message: string): Task => ({ task: 'wait', reason, message });
 
 /**
+ * Whether the turn to join of a Machine is free again: it has joined, or never will. So is one that leaves, whose server is gone, that is to be
+ * replaced, or that is older than what the control plane runs.
+ *
+ * @param holder - undefined where it is gone
+ * @param newest - newest release that a control-plane machine has joined with
+ */
+export function isTurnOver(holder: Machine | undefined, newest: string | undefined): boolean {
+  if (!holder || holder.metadata.deletionTimestamp || holder.status?.bootstrap.joinedAt) return true;
+  const { server, health } = holder.status ?? {};
+  if (server?.state === 'Gone' || server?.state === 'Deleting' || health?.order?.action === 'Replace') return true;
+  return newest !== undefined && compareReleases(holder.spec.release, newest) < 0;
+}
+
+/**
  * What an admitted Machine does next. One control-plane machine makes the cluster; the others join one after the other, since etcd
  * takes one new member at a time; workers come when the API server is there.
  *
@@ -88,21 +103,24 @@ export function nextTask(machine: Machine, cluster: Cluster, others: ReadonlyMap
   if (!cluster.status?.infrastructure.endpoint) return wait('WaitingForEndpoint', 'the API endpoint is not there yet');
 
   const { initialized, initMachine, joinMachine } = cluster.status.controlPlane;
-  const isLost = (id: string): boolean => !others.get(id) || others.get(id)?.metadata.deletionTimestamp !== undefined;
   if (!initialized) {
     if (machine.spec.role !== 'control-plane')
       return wait('WaitingForControlPlane', 'the first control-plane machine is not up yet');
     if (initMachine === uid) return { task: 'init' };
-    if (initMachine === undefined || isLost(initMachine)) return { task: 'claim', field: 'initMachine' };
-    return wait('WaitingForControlPlane', `${others.get(initMachine)?.metadata.name} makes the control plane`);
+    const maker = initMachine === undefined ? undefined : others.get(initMachine);
+    if (!maker || maker.metadata.deletionTimestamp) return { task: 'claim', field: 'initMachine' };
+    return wait('WaitingForControlPlane', `${maker.metadata.name} makes the control plane`);
   }
-  if (machine.spec.role === 'worker' || joinMachine === uid) return { task: 'join' };
-  const isBusy =
-    joinMachine !== undefined && !isLost(joinMachine) && !others.get(joinMachine)?.status?.bootstrap.joinedAt;
-  if (isBusy)
+  if (machine.spec.role === 'worker') return { task: 'join' };
+  const newest = newestJoined(cluster, others.values());
+  if (newest !== undefined && compareReleases(machine.spec.release, newest) < 0)
     return wait(
-      'WaitingForTurn',
-      `${others.get(joinMachine)?.metadata.name} joins the control plane; etcd takes one at a time`,
+      'ReleaseBehind',
+      `the control plane runs ${newest} already, and kubeadm of ${machine.spec.release} cannot join it: the machine is replaced`,
     );
+  if (joinMachine === uid) return { task: 'join' };
+  const holder = joinMachine === undefined ? undefined : others.get(joinMachine);
+  if (holder && !isTurnOver(holder, newest))
+    return wait('WaitingForTurn', `${holder.metadata.name} joins the control plane; etcd takes one at a time`);
   return { task: 'claim', field: 'joinMachine' };
 }

@@ -56,6 +56,7 @@ function planOf(
     },
     role: machine.spec.role,
     kubernetesVersion: release.spec.version,
+    ...(machine.spec.role === 'control-plane' ? { imageRepository: release.spec.imageRepository } : {}),
     node: {
       name: machine.metadata.name,
       labels: nodeLabels(machine),

@@ -14,6 +14,10 @@ export const CheckInRequest = z.object({
 });
 export type CheckInRequest = z.output<typeof CheckInRequest>;
 
+/** Images of kubeadm's own addons, as kubeadm of the machine's release names them. */
+export const AddonImages = z.object({ coreDNS: line(255).min(1), kubeProxy: line(255).min(1) });
+export type AddonImages = z.output<typeof AddonImages>;
+
 /** What a machine says of one of its steps. */
 export const StepReport = z.object({
   step: z
@@ -25,6 +29,7 @@ export const StepReport = z.object({
   startedAt: z.iso.datetime({ offset: true }).max(40),
   finishedAt: z.iso.datetime({ offset: true }).max(40).optional(),
   log: z.string().max(8192).optional(),
+  images: AddonImages.optional().catch(undefined).describe('With the step `joined` of a control-plane machine.'),
 });
 export type StepReport = z.output<typeof StepReport>;
 
@@ -54,6 +59,8 @@ export interface InstallPlan {
   /** Whether it makes the cluster (`kubeadm init`), or joins one. */
   init: boolean;
   kubernetesVersion: string;
+  /** Where kubeadm's images come from. A control-plane machine asks kubeadm by it which images its addons have. */
+  imageRepository?: string;
   node: {
     name: string;
     labels: Record<string, string>;

@@ -8,12 +8,14 @@ import type { Logger } from '@shoto/service';
 import { issueTicket } from '../check-in/ticket.ts';
 import { answerJson, answerProblem, HttpProblem, readJson } from '../http.ts';
 import { userData } from '../user-data/user-data.ts';
-import { uidOf } from '../world.ts';
+import { type Kube, uidOf } from '../world.ts';
+import { disturbance } from './disturbance.ts';
 import { KubeconfigRequest, type Kubeconfigs } from './kubeconfigs.ts';
+import { upgradeChecks } from './upgrade-checks.ts';
 
 const MAX_BODY = 64 * 1024;
 const PATH =
-  /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig|steps)$/;
+  /^\/internal\/v1\/(machines|clusters)\/([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})\/(user-data|kubeconfig|steps|upgrade-checks|disturbance)$/;
 
 /** Steps of a Machine that installs: those that are not stored too. */
 interface MachineSteps {
@@ -31,6 +33,8 @@ export interface InternalDeps {
   kubeconfigs: Pick<Kubeconfigs, 'make'>;
   /** What the machines of a cluster do right now, as this replica was told. */
   steps: (clusterUid: string) => MachineSteps[];
+  /** A client of the workload cluster; may throw while it cannot be entered. */
+  workload: (cluster: Cluster) => Promise<Kube>;
   ticketKey: Buffer;
   /** PEM of the CA of the check-in server. */
   checkInCa: string;
@@ -71,13 +75,17 @@ async function clusterKubeconfig(d: InternalDeps, key: string, body: unknown): P
     const what = request.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; ');
     throw new HttpProblem(422, 'InvalidRequest', what);
   }
+  return d.kubeconfigs.make(await known(d, key), request.data);
+}
+
+async function known(d: InternalDeps, key: string): Promise<Cluster> {
   const cluster = await d.cluster(key);
   if (!cluster) throw new HttpProblem(404, 'ClusterUnknown', `there is no cluster ${key}`);
-  return d.kubeconfigs.make(cluster, request.data);
+  return cluster;
 }
 
 /**
- * Serves user-data to the provisioner, and kubeconfigs and running steps to cluster-api, over mutual TLS: the caller's certificate must come from the internal
+ * Serves user-data and what a drain would move to the provisioner, and kubeconfigs, running steps and what is in the way of an upgrade to cluster-api, over mutual TLS: the caller's certificate must come from the internal
  * CA, and its CN says which service it is.
  *
  * @throws when the address cannot be bound
@@ -104,9 +112,15 @@ export async function startInternalServer(
     }
     if (wanted === 'GET clusters steps') {
       only('cluster-api');
-      const cluster = await o.cluster(key);
-      if (!cluster) throw new HttpProblem(404, 'ClusterUnknown', `there is no cluster ${key}`);
-      return { machines: o.steps(uidOf(cluster)) };
+      return { machines: o.steps(uidOf(await known(o, key))) };
+    }
+    if (wanted === 'POST clusters upgrade-checks') {
+      only('cluster-api');
+      return upgradeChecks(await known(o, key), await readJson(req, MAX_BODY), o.workload);
+    }
+    if (wanted === 'POST clusters disturbance') {
+      only('provisioner');
+      return disturbance(await known(o, key), await readJson(req, MAX_BODY), o.workload);
     }
     throw new HttpProblem(404, 'NotFound', 'no such path');
   };

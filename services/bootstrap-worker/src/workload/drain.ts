@@ -1,13 +1,14 @@
-import { type HasMeta, KubeError, NODES, type ObjectMeta, PODS } from '@shoto/kube';
+import { type HasMeta, KubeError, type ObjectMeta, PODS } from '@shoto/kube';
 import type { Kube } from '../world.ts';
 
-interface Pod extends HasMeta {
+/** What of a Pod is read here. */
+export interface Pod extends HasMeta {
   metadata: ObjectMeta & { namespace?: string };
+  spec?: {
+    nodeName?: string;
+    volumes?: { name: string; persistentVolumeClaim?: { claimName: string }; ephemeral?: object }[];
+  };
   status?: { phase?: string };
-}
-interface Node extends HasMeta {
-  spec?: { unschedulable?: boolean; providerID?: string };
-  status?: { conditions?: { type: string; status: string; lastTransitionTime?: string }[] };
 }
 
 /** A pod that still has to go, after one look. */
@@ -23,28 +24,15 @@ export interface Leaving {
 }
 
 /** Whether a pod has to go before its node may: not one that belongs to the node itself, nor one that has ended. */
-function mustGo(pod: Pod): boolean {
+export function mustGo(pod: Pod): boolean {
   const { annotations, ownerReferences } = pod.metadata;
   const isMirror = annotations?.['kubernetes.io/config.mirror'] !== undefined;
   const isDaemon = ownerReferences?.some((o) => o.kind === 'DaemonSet' && o.controller) ?? false;
-  const hasEnded = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  return !isMirror && !isDaemon && !hasEnded;
+  return !isMirror && !isDaemon && !hasEnded(pod);
 }
 
-/** Keeps new pods off a node. @returns since when nobody has heard of its kubelet, RFC 3339, where that is so; undefined when there is no such node */
-export async function cordon(
-  workload: Kube,
-  node: string,
-  signal: AbortSignal,
-): Promise<{ silentSince: string | undefined } | undefined> {
-  const found = await workload.get<Node>(NODES, { name: node }, { signal });
-  if (!found) return undefined;
-  if (!found.spec?.unschedulable) {
-    await workload.mergePatch(NODES, { name: node }, { spec: { unschedulable: true } }, { signal });
-  }
-  const ready = found.status?.conditions?.find((c) => c.type === 'Ready');
-  return { silentSince: ready?.status === 'Unknown' ? ready.lastTransitionTime : undefined };
-}
+/** Whether its containers run no more. */
+export const hasEnded = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 /** Why the API refuses an eviction; undefined where this answer is no refusal. */
 function refusal(e: KubeError): string | undefined {
@@ -58,18 +46,20 @@ function refusal(e: KubeError): string | undefined {
     : undefined;
 }
 
+/** All pods on a node. */
+export const podsOn = (workload: Kube, node: string, signal: AbortSignal): Promise<Pod[]> =>
+  workload.listAll<Pod>(PODS, { fieldSelector: `spec.nodeName=${node}` }, { signal });
+
 /**
- * One round of a drain: asks for the eviction of each pod that has to go and is not yet going. Nothing waits here; the next round
- * looks again.
+ * One round of a drain: asks for the eviction of each pod that has to go and is not yet going, with the pod's own grace. Nothing waits
+ * here; the next round looks again.
  *
+ * @param pods - all pods of the node
  * @returns the pods that still have to go, in order of their names
  */
-export async function drainOnce(workload: Kube, node: string, signal: AbortSignal): Promise<Leaving[]> {
-  const pods = (await workload.listAll<Pod>(PODS, { fieldSelector: `spec.nodeName=${node}` }, { signal })).filter(
-    mustGo,
-  );
+export async function drainOnce(workload: Kube, pods: readonly Pod[], signal: AbortSignal): Promise<Leaving[]> {
   const left: Leaving[] = [];
-  for (const pod of pods) {
+  for (const pod of pods.filter(mustGo)) {
     const { name, namespace = '', uid, deletionTimestamp, finalizers = [] } = pod.metadata;
     const leaving: Leaving = { namespace, name, finalizers };
     left.push(leaving);
@@ -97,44 +87,14 @@ export async function drainOnce(workload: Kube, node: string, signal: AbortSigna
       leaving.refused = refused;
     }
   }
-  const key = (p: Leaving): string => `${p.namespace}/${p.name}`;
-  return left.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return left.sort((a, b) => (podKey(a) < podKey(b) ? -1 : 1));
 }
 
-/** Deletes the Node object. Safe to repeat. */
-export const deleteNode = (workload: Kube, node: string, signal: AbortSignal): Promise<unknown> =>
-  workload.delete(NODES, { name: node }, { signal });
+/** `namespace/name`. */
+export const podKey = (p: Pick<Leaving, 'namespace' | 'name'>): string => `${p.namespace}/${p.name}`;
 
-/**
- * Deletes the Node object, but only that of this server: another machine may have the name by now. Safe to repeat.
- *
- * @returns whether there was one
- */
-export async function deleteNodeOf(
-  workload: Kube,
-  node: string,
-  providerId: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const found = await workload.get<Node>(NODES, { name: node }, { signal });
-  if (found?.spec?.providerID !== providerId) return false;
-  const { uid } = found.metadata;
-  await workload.delete(NODES, { name: node }, { ...(uid ? { uid } : {}), signal });
-  return true;
-}
-
-/** Sets the labels that a kubelet may not set on its own node. @returns false when there is no such node yet */
-export async function labelNode(
-  workload: Kube,
-  node: string,
-  labels: Record<string, string>,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const found = await workload.get<Node>(NODES, { name: node }, { signal });
-  if (!found) return false;
-  const missing = Object.entries(labels).filter(([k, v]) => found.metadata.labels?.[k] !== v);
-  if (missing.length > 0) {
-    await workload.mergePatch(NODES, { name: node }, { metadata: { labels: Object.fromEntries(missing) } }, { signal });
-  }
-  return true;
+/** Some names in one line, the rest as a number. */
+export function names(all: readonly string[]): string {
+  const more = all.length - 3;
+  return `${all.slice(0, 3).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -30,7 +30,7 @@ const READ = ['get', 'list', 'watch'];
  * it reads no Secret and touches no node, no pod and no kind that a bundle has no use for. `escalate` and `bind` let it apply the roles of
  * bundles without holding every right that these name.
  *
- * self-healing looks and, so far, does nothing.
+ * self-healing only looks: what it wants done it orders on the Machine.
  */
 const RULES: Record<EnteringService, PolicyRule[]> = {
   'addon-manager': [
