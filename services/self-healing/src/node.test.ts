@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeNode, judgePlumbing, type NodeView, type PodView, sameNode, trimNode } from './node.ts';
+import { judgeNode, judgePlumbing, NODE_PROBLEMS, type NodeView, type PodView, sameNode, trimNode } from './node.ts';
 
 const node = (...conditions: [string, 'True' | 'False' | 'Unknown'][]): NodeView => ({
   metadata: { name: 'web-default-abcde', uid: 'u1' },
@@ -26,6 +26,28 @@ describe('the verdict on a node', () => {
     ['a ready node with pod network', node(['Ready', 'True'], ['NetworkUnavailable', 'False']), 'NodeReady'],
   ])('%s', (_title, seen, reason) => {
     expect(judgeNode(seen)).toMatchObject({ reason, ready: reason === 'NodeReady' });
+  });
+
+  it.each(NODE_PROBLEMS)('a ready node that complains of %s still serves, and is sick', (problem) => {
+    const seen = node(['Ready', 'True'], ['NetworkUnavailable', 'False'], [problem, 'True']);
+    expect(judgeNode(trimNode(seen))).toMatchObject({ ready: true, reason: problem });
+    const well = node(['Ready', 'True'], ['NetworkUnavailable', 'False'], [problem, 'False']);
+    expect(judgeNode(trimNode(well)).reason).toBe('NodeReady');
+  });
+
+  it('names the worst of several complaints', () => {
+    const seen = node(
+      ['Ready', 'True'],
+      ['NetworkUnavailable', 'False'],
+      ['DiskPressure', 'True'],
+      ['ReadonlyFilesystem', 'True'],
+    );
+    expect(judgeNode(seen).reason).toBe('ReadonlyFilesystem');
+  });
+
+  it('sees that a cordoned node is none the worse for it', () => {
+    const cordoned = { ...node(['Ready', 'True'], ['NetworkUnavailable', 'False']), spec: { unschedulable: true } };
+    expect(judgeNode(trimNode(cordoned)).reason).toBe('NodeReady');
   });
 
   it('waits for the pods that a node needs to serve others, and for no others', () => {

@@ -5,6 +5,7 @@ interface NodeCondition {
   status: 'True' | 'False' | 'Unknown';
   reason?: string;
   message?: string;
+  lastTransitionTime?: string;
 }
 
 /** A Node of a workload cluster, as far as its health goes. */
@@ -20,11 +21,32 @@ export interface PodView extends HasMeta {
 
 /** What is told of a machine's node. */
 export interface Verdict {
+  /** The node is Ready, and its pod network works. */
   ready: boolean;
   /** CamelCase. */
   reason: string;
   message: string;
 }
+
+/**
+ * What a node that reports may complain of, the worst first: conditions of the kubelet and of the node-problem-detector. A node that has one of
+ * them as True is sick although it is Ready. Others (the detector's temporary events, conditions of one's own) are left to people.
+ */
+export const NODE_PROBLEMS = [
+  'ReadonlyFilesystem',
+  'KernelDeadlock',
+  'ContainerRuntimeUnhealthy',
+  'KubeletUnhealthy',
+  'FrequentKubeletRestart',
+  'FrequentContainerdRestart',
+  'DiskPressure',
+  'MemoryPressure',
+  'PIDPressure',
+] as const;
+/** One of {@link NODE_PROBLEMS}. */
+export type NodeProblem = (typeof NODE_PROBLEMS)[number];
+
+const KEPT: ReadonlySet<string> = new Set(['Ready', 'NetworkUnavailable', ...NODE_PROBLEMS]);
 
 /** Keeps of a Node only what {@link judgeNode} reads: heartbeats then change nothing. */
 export function trimNode(node: NodeView): NodeView {
@@ -33,16 +55,28 @@ export function trimNode(node: NodeView): NodeView {
     metadata: { name, ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
     status: {
       conditions: (node.status?.conditions ?? [])
-        .filter((c) => c.type === 'Ready' || c.type === 'NetworkUnavailable')
-        .map(({ type, status, reason, message }) => ({
-          type,
-          status,
-          ...(reason ? { reason } : {}),
-          ...(message && status !== 'True' ? { message } : {}),
-        })),
+        .filter((c) => KEPT.has(c.type))
+        .map((c) => {
+          const { type, status, reason, message, lastTransitionTime } = c;
+          // What is as it should be has no words that anybody reads.
+          if (isGood(c)) return { type, status };
+          return {
+            type,
+            status,
+            ...(reason ? { reason } : {}),
+            ...(message ? { message } : {}),
+            ...(lastTransitionTime ? { lastTransitionTime } : {}),
+          };
+        }),
     },
   };
 }
+
+const isGood = ({ type, status }: NodeCondition): boolean => status === (type === 'Ready' ? 'True' : 'False');
+
+/** Since when a node says something, in its own cluster's words: for people only, since its clock is not ours. */
+const saidSince = (c: NodeCondition): string =>
+  c.lastTransitionTime ? ` (since ${c.lastTransitionTime} by its cluster's clock)` : '';
 
 /** Whether two sights of a Node say the same. */
 export const sameNode = (a: NodeView, b: NodeView): boolean =>
@@ -57,7 +91,7 @@ export function judgeNode(node: NodeView | undefined): Verdict {
   const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
   if (!ready) return { ready: false, reason: 'NodeStarting', message: 'the kubelet has not reported yet' };
   if (ready.status === 'Unknown')
-    return { ready: false, reason: 'NodeSilent', message: 'the kubelet has stopped reporting' };
+    return { ready: false, reason: 'NodeSilent', message: `the kubelet has stopped reporting${saidSince(ready)}` };
   if (ready.status !== 'True')
     return {
       ready: false,
@@ -73,7 +107,16 @@ export function judgeNode(node: NodeView | undefined): Verdict {
       reason: 'PodNetworkUnavailable',
       message: network.message ?? 'the pod network does not work on this node',
     };
-  return { ready: true, reason: 'NodeReady', message: 'node and pod network work' };
+  return problemOf(node) ?? { ready: true, reason: 'NodeReady', message: 'node and pod network work' };
+}
+
+/** What a Ready node complains of: the worst of it. It still serves, so it stays ready. */
+function problemOf(node: NodeView): Verdict | undefined {
+  for (const type of NODE_PROBLEMS) {
+    const c = node.status?.conditions?.find((x) => x.type === type && x.status === 'True');
+    if (c) return { ready: true, reason: type, message: `${c.message ?? c.reason ?? type}${saidSince(c)}` };
+  }
+  return undefined;
 }
 
 /**

@@ -4,6 +4,8 @@ import type { Outcome } from '@shoto/reconciler';
 import type { NodeWatches } from './watches.ts';
 
 const CLUSTERS = resourceOf(ClusterKind);
+/** How soon a pass that fell to a replica without this cluster's watch is asked for again. */
+const OTHERS_MS = 500;
 
 /** What a pass over a Cluster needs. */
 export interface ClusterPassDeps {
@@ -15,6 +17,8 @@ export interface ClusterPassDeps {
   watches: NodeWatches;
   /** UID of a Cluster that is gone, by its key. */
   goneUid: (key: string) => string | undefined;
+  /** Whether this replica is the one that watches a cluster. */
+  owns: (clusterUid: string) => boolean;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -28,6 +32,7 @@ export async function reconcileCluster(d: ClusterPassDeps, key: string): Promise
     return undefined;
   }
   if (!cluster.status?.controlPlane?.initialized) return undefined;
+  if (!d.owns(cluster.metadata.uid!)) return { requeueAfterMs: OTHERS_MS };
   if (!(await d.watches.ensure(cluster))) return { requeueAfterMs: 500 };
   const state = d.watches.state(cluster.metadata.uid!);
   if (!state.synced && !state.error) return undefined;

@@ -8,29 +8,38 @@ import {
   Reflector,
   WorkloadPool,
 } from '@shoto/kube';
-import type { Logger } from '@shoto/service';
+import type { Clock, Logger } from '@shoto/service';
 import { type NodeView, type PodView, sameNode, trimNode } from './node.ts';
 
 /** Silence after which a cluster counts as unreachable, in milliseconds. */
 const SILENCE_MS = 90_000;
+/** After an error it is asked so often whether the cluster answers again. */
+const PROBE_MS = 5_000;
+/** A look before a deed may take so long. */
+const LOOK_MS = 5_000;
 
 interface Watch {
   namespace: string;
   cluster: string;
   reflector: Reflector<NodeView>;
-  /** Milliseconds since the epoch of the last answer, and what the last error said. */
+  /** What the last error said; none while the cluster answers. */
   error: string | undefined;
+  /** Ends the timer of the next probe. */
+  unprobe: (() => void) | undefined;
 }
 
 /** What {@link NodeWatches} needs. */
 export interface NodeWatchesOptions {
   client: KubeClient;
   systemNamespace: string;
+  clock: Clock;
   log: Logger;
   /** A node, which bears the name of its Machine, is not as it was. */
   onNode: (namespace: string, machine: string) => void;
   /** Whether a cluster can be reached may have changed. */
   onCluster: (namespace: string, cluster: string) => void;
+  /** A cluster, by UID, does not answer: what was seen of it may be old by now. */
+  onLost: (uid: string) => void;
 }
 
 /** One watch of the Nodes of each cluster that this replica owns. */
@@ -52,10 +61,7 @@ export class NodeWatches {
   async ensure(cluster: Cluster): Promise<boolean> {
     const uid = cluster.metadata.uid!;
     if (this.#watches.has(uid)) return true;
-    const connection: Connection | undefined = await connectionFromSecret(
-      this.#o.client,
-      workloadSecretRef(this.#o.systemNamespace, 'self-healing', uid),
-    );
+    const connection = await this.#connection(uid);
     if (!connection) return false;
     const client = await this.#pool.get(uid, async () => connection);
     if (this.#watches.has(uid)) return true;
@@ -63,6 +69,7 @@ export class NodeWatches {
     const watch: Watch = {
       ...at,
       error: undefined,
+      unprobe: undefined,
       reflector: new Reflector<NodeView>({
         client,
         type: NODES,
@@ -74,11 +81,15 @@ export class NodeWatches {
         },
         onSynced: () => {
           watch.error = undefined;
+          watch.unprobe?.();
+          watch.unprobe = undefined;
           this.#o.onCluster(at.namespace, at.cluster);
         },
         onError: (e) => {
           const words = e instanceof Error ? e.message : String(e);
+          watch.unprobe ??= this.#o.clock.after(PROBE_MS, () => void this.#probe(uid, watch, client));
           if (watch.error === words) return;
+          this.#o.onLost(uid);
           watch.error = words;
           this.#o.log.warn({ cluster: at.cluster, err: words }, 'watch of nodes');
           this.#o.onCluster(at.namespace, at.cluster);
@@ -88,6 +99,47 @@ export class NodeWatches {
     this.#watches.set(uid, watch);
     watch.reflector.start();
     return true;
+  }
+
+  /**
+   * Asks whether a cluster answers again. A watch that goes on where it stood says nothing while no node changes; once the cluster answers, all
+   * its nodes are listed anew.
+   */
+  async #probe(uid: string, watch: Watch, client: KubeClient): Promise<void> {
+    watch.unprobe = undefined;
+    if (watch.error === undefined || this.#watches.get(uid) !== watch) return;
+    try {
+      await client.list(NODES, { limit: 1 });
+    } catch {
+      watch.unprobe = this.#o.clock.after(PROBE_MS, () => void this.#probe(uid, watch, client));
+      return;
+    }
+    watch.reflector.relist();
+  }
+
+  #connection(uid: string): Promise<Connection | undefined> {
+    return connectionFromSecret(this.#o.client, workloadSecretRef(this.#o.systemNamespace, 'self-healing', uid));
+  }
+
+  /** A client of any cluster, watched by this replica or not. */
+  #client(cluster: Cluster): Promise<KubeClient> {
+    const uid = cluster.metadata.uid!;
+    return this.#pool.get(uid, async () => {
+      const connection = await this.#connection(uid);
+      if (!connection) throw new Error(`there is no kubeconfig for cluster ${cluster.metadata.name} yet`);
+      return connection;
+    });
+  }
+
+  /** All Nodes of a cluster, read live. @throws {KubeError} when it does not answer */
+  async nodes(cluster: Cluster): Promise<NodeView[]> {
+    return (await (await this.#client(cluster)).listAll<NodeView>(NODES, {}, { timeoutMs: LOOK_MS })).map(trimNode);
+  }
+
+  /** One Node, read live. @throws {KubeError} when its cluster does not answer */
+  async liveNode(cluster: Cluster, name: string): Promise<NodeView | undefined> {
+    const node = await (await this.#client(cluster)).get<NodeView>(NODES, { name }, { timeoutMs: LOOK_MS });
+    return node && trimNode(node);
   }
 
   /** Whether a cluster is watched and its nodes are known, and what keeps us from reaching it. */
@@ -112,6 +164,7 @@ export class NodeWatches {
   async forget(uid: string): Promise<void> {
     const watch = this.#watches.get(uid);
     this.#watches.delete(uid);
+    watch?.unprobe?.();
     await watch?.reflector.stop();
     await this.#pool.evict(uid);
   }
