@@ -70,7 +70,7 @@ export class Api {
    * @throws {CliError} what the server refused, or that it cannot be reached
    */
   async call<T>(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
@@ -117,7 +117,7 @@ export class Api {
   }
 
   async #send(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     headers: Record<string, string>,
     body?: unknown,
@@ -142,8 +142,8 @@ export class Api {
 
 function refused(status: number, text: string): CliError {
   try {
-    return new CliError(exitOf(status), wordsOf(JSON.parse(text) as Problem));
+    return new CliError(exitOf(status), wordsOf(JSON.parse(text) as Problem), status);
   } catch {
-    return new CliError(exitOf(status), `the server answered ${status}: ${text.slice(0, 200)}`);
+    return new CliError(exitOf(status), `the server answered ${status}: ${text.slice(0, 200)}`, status);
   }
 }

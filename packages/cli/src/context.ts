@@ -12,6 +12,8 @@ export interface Context {
   now: () => number;
   /** The text of a file, or of standard input for `-`. */
   read: (file: string) => string;
+  /** Asks a person yes or no; absent where nobody sits at a terminal. */
+  confirm?: (question: string) => Promise<boolean>;
 }
 
 /** The API and the tenant of one call. */
@@ -37,12 +39,12 @@ export function sessionOf(c: Context, command: Command): Session {
 }
 
 /**
- * A time such as `90s`, `15m`, `1h`, or `0` for no limit.
+ * A time such as `90s`, `15m`, `1h`, `7d`, or `0` for no limit.
  *
  * @returns milliseconds
  */
 export function duration(text: string): number {
-  const m = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const m = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
   if (!m) throw new CliError(EXIT.usage, `${JSON.stringify(text)} is no time: write 90s, 15m or 1h`);
-  return Number(m[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(m[2] ?? 's') as 's'];
+  return Number(m[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[(m[2] ?? 's') as 's'];
 }

@@ -19,9 +19,12 @@ export const EXIT = {
 /** An error that is told to the user as it is, without a stack. */
 export class CliError extends Error {
   readonly exitCode: number;
-  constructor(exitCode: number, message: string) {
+  /** Status of the server's answer, where it was one. */
+  readonly status: number | undefined;
+  constructor(exitCode: number, message: string, status?: number) {
     super(message);
     this.name = 'CliError';
     this.exitCode = exitCode;
+    this.status = status;
   }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { CliError, EXIT } from './errors.ts';
 import { run } from './program.ts';
 
@@ -17,11 +18,20 @@ const screen = (stream: NodeJS.WriteStream) => ({
 process.stdout.on('error', (e: NodeJS.ErrnoException) => {
   if (e.code === 'EPIPE') process.exit(0);
 });
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   out: screen(process.stdout),
   err: screen(process.stderr),
   now: () => Date.now(),
+  ...(process.stdin.isTTY ? { confirm } : {}),
   read: (file) => {
     try {
       return readFileSync(file === '-' ? 0 : file, 'utf8');

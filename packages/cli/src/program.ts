@@ -4,8 +4,14 @@ import { request } from 'undici';
 import type { GlobalOptions } from './client.ts';
 import { completionCommand } from './commands/completion.ts';
 import { createCommand } from './commands/create.ts';
+import { fleetCommands } from './commands/fleet.ts';
 import { lifeCommands } from './commands/life.ts';
+import { machineCommands } from './commands/machine.ts';
+import { poolCommands } from './commands/pool.ts';
 import { readCommands } from './commands/read.ts';
+import { scaleCommand } from './commands/scale.ts';
+import { clusterCommands } from './commands/set-cluster.ts';
+import { upgradeCommand } from './commands/upgrade.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './errors.ts';
 
@@ -31,11 +37,36 @@ Examples:
   shoto create cluster web          make a cluster and watch it
   shoto get clusters
   shoto kubeconfig web > kubeconfig
+  shoto scale web --pool default=5
+  shoto upgrade cluster web --to v1.36 --dry-run
   shoto delete cluster web`,
     );
-  createCommand(program, c);
+  const group = (name: string, description: string, examples: string): Command =>
+    program.command(name).description(description).addHelpText('after', `\nExamples:\n${examples}`);
+  const create = group(
+    'create',
+    'make a cluster, or a node pool',
+    '  shoto create cluster web\n  shoto create pool web gpu --flavor g1.large --count 2',
+  );
+  const set = group(
+    'set',
+    'change a cluster, or a node pool',
+    '  shoto set cluster web --healing off\n  shoto set pool web default --flavor m1.large',
+  );
+  const remove = group(
+    'delete',
+    'delete a cluster with everything that it has in the cloud, or a node pool',
+    '  shoto delete cluster web\n  shoto delete pool web gpu',
+  );
+  createCommand(create, c);
   readCommands(program, c);
-  lifeCommands(program, c);
+  scaleCommand(program, c);
+  poolCommands({ create, set, remove }, c);
+  clusterCommands({ program, set }, c);
+  upgradeCommand(program, c);
+  machineCommands(program, c);
+  fleetCommands(program, c);
+  lifeCommands(program, remove, c);
   completionCommand(program, c);
   program
     .command('version')

@@ -14,6 +14,10 @@ export interface Progress {
   ready: boolean;
   deleting: boolean;
   message: string;
+  /** Generation of the cluster's spec that this is about. */
+  generation?: number;
+  /** Whether everything is as the spec asks for. */
+  settled?: boolean;
   steps: Step[];
   /** Absent in answers of a server that is older than this. */
   machines?: MachineProgress[];
@@ -60,7 +64,8 @@ export class ProgressView {
   #lines(p: Progress): void {
     for (const s of p.steps) {
       const text = `${s.state}: ${s.message}`;
-      if (this.#last.get(s.name) !== text && s.state !== 'waiting') {
+      // What an upgrade waits for is news; that other steps have not begun is none.
+      if (this.#last.get(s.name) !== text && (s.state !== 'waiting' || s.name === 'upgrade')) {
         this.#last.set(s.name, text);
         this.#screen.write(`${this.#seconds()} ${s.name}: ${text}\n`);
       }
@@ -92,14 +97,17 @@ export class ProgressView {
   }
 }
 
-/** What is waited for. */
-export type Goal = 'ready' | 'deleted';
+/** What is waited for; of a change that it is carried out as a whole, by the generation of the spec that it made. */
+export type Goal = 'ready' | 'deleted' | { generation: number };
+
+const isReached = (goal: Goal, p: Progress): boolean =>
+  typeof goal === 'object' ? p.settled === true && (p.generation ?? 0) >= goal.generation : goal === 'ready' && p.ready;
 
 /**
- * Follows a cluster until it is ready, or gone. A stream that breaks is opened again.
+ * Follows a cluster until it is ready, changed as asked, or gone. A stream that breaks is opened again.
  *
  * @param timeoutMs - how long to wait; 0 for ever
- * @throws {CliError} `timeout` with what it hangs at; `notFound` where a cluster that should become ready is gone
+ * @throws {CliError} `timeout` with what it hangs at; `notFound` where a cluster that should not go is gone
  */
 export async function follow(
   api: Api,
@@ -128,7 +136,7 @@ async function followTo(
   const isLate = () =>
     new CliError(
       EXIT.timeout,
-      `not ${goal} after ${timeoutMs / 1000} s: ${last?.message ?? 'nothing was heard of it'}\nit goes on without us: shoto describe cluster ${last?.cluster ?? ''}`,
+      `not ${typeof goal === 'object' ? 'done' : goal} after ${timeoutMs / 1000} s: ${last?.message ?? 'nothing was heard of it'}\nit goes on without us: shoto describe cluster ${last?.cluster ?? ''}`,
     );
   for (;;) {
     try {
@@ -139,7 +147,7 @@ async function followTo(
         }
         last = JSON.parse(e.data) as Progress;
         view?.draw(last);
-        if (goal === 'ready' && last.ready) return;
+        if (isReached(goal, last)) return;
       }
     } catch (e) {
       if (late.aborted) throw isLate();

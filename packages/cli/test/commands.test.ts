@@ -56,7 +56,7 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
   it('shows machines of one cluster, or of all', async () => {
     const { out } = await w.shoto(['get', 'machines', '--cluster', 'web', '-o', 'wide']);
     expect(out.split('\n')[1]).toMatch(
-      /^web-default-aaaaa +default +Active +False +True +v1.35.4 +90s +az1 +10.8.0.7 +s-1$/,
+      /^web-default-aaaaa +default +Active +False +True +v1.35.4 +90s +- +az1 +10.8.0.7 +s-1$/,
     );
     expect((await w.shoto(['get', 'machines', '-o', 'name'])).out).toBe('machine/web-default-aaaaa\n');
   });
@@ -292,14 +292,16 @@ describe('an exit code tells', () => {
 });
 
 describe('help and version', () => {
-  it.each(['create cluster', 'get', 'describe', 'delete', 'wait', 'kubeconfig', 'events', 'completion', 'version'])(
-    '%s --help has an example',
-    async (command) => {
-      const { code, out } = await w.shoto([...command.split(' '), '--help']);
-      expect(code).toBe(0);
-      expect(out).toMatch(new RegExp(`Examples?:\\n(.*\\n)*.*shoto ${command.split(' ')[0]}`));
-    },
-  );
+  it.each([
+    ...['create', 'create cluster', 'create pool', 'get', 'describe', 'set', 'set cluster', 'set pool', 'scale'],
+    ...['upgrade cluster', 'pause cluster', 'resume cluster', 'keep machine', 'unkeep machine', 'force machine'],
+    ...['fleet', 'fleet stop', 'fleet resume', 'fleet status', 'delete', 'delete cluster', 'delete pool'],
+    ...['wait', 'kubeconfig', 'events', 'completion', 'version'],
+  ])('%s --help has an example', async (command) => {
+    const { code, out } = await w.shoto([...command.split(' '), '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`Examples?:\\n(.*\\n)*.*shoto ${command.split(' ')[0]}`));
+  });
   it('version tells that of the client, and of the server where it answers', async () => {
     w.on('GET /v1/version', { body: { version: '9.9.9' } });
     expect((await w.shoto(['version'])).out).toMatch(/^client \d+\.\d+\.\d+\nserver 9\.9\.9\n$/);
@@ -320,12 +322,34 @@ describe('completion', () => {
   it.each<[string, string[]]>([
     [
       'shoto ""',
-      ['create', 'get', 'describe', 'delete', 'wait', 'kubeconfig', 'events', 'completion', 'version', '--server'],
+      [
+        'create',
+        'get',
+        'describe',
+        'delete',
+        'wait',
+        'scale',
+        'upgrade',
+        'keep',
+        'fleet',
+        'kubeconfig',
+        'events',
+        'completion',
+        'version',
+        '--server',
+      ],
     ],
     ['shoto get ""', ['clusters', 'machines', 'regions']],
     ['shoto create cluster --po', ['--pool', '--pod-cidr']],
     ['shoto delete cluster ""', ['web', 'api']],
     ['shoto delete cluster w', ['web']],
+    ['shoto delete pool ""', ['web', 'api']],
+    ['shoto scale ""', ['web', 'api']],
+    ['shoto upgrade cluster ""', ['web', 'api']],
+    ['shoto upgrade cluster web --', ['--to', '--dry-run', '--pool']],
+    ['shoto create ""', ['cluster', 'pool']],
+    ['shoto set pool web default --max', ['--max-surge', '--max-unavailable']],
+    ['shoto fleet ""', ['stop', 'resume', 'status']],
     ['shoto wait cluster web --f', ['--for']],
     ['shoto kubeconfig a', ['api']],
     ['shoto --tenant blue get cl', ['clusters']],

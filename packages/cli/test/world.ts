@@ -26,7 +26,7 @@ export interface World {
   /** Runs `shoto ...`. */
   shoto(
     line: string[],
-    o?: Partial<Pick<Context, 'env'>> & { files?: Record<string, string>; isTTY?: boolean },
+    o?: Partial<Pick<Context, 'env' | 'confirm'>> & { files?: Record<string, string>; isTTY?: boolean },
   ): Promise<Ran>;
   close(): Promise<void>;
 }
@@ -76,7 +76,7 @@ export async function startWorld(): Promise<World> {
     url,
     seen,
     on: (request, ...given) => void answers.set(request, given),
-    async shoto(line, { env, files = {}, isTTY = false } = {}) {
+    async shoto(line, { env, files = {}, isTTY = false, confirm } = {}) {
       const out: string[] = [];
       const err: string[] = [];
       const code = await run(line, {
@@ -84,6 +84,7 @@ export async function startWorld(): Promise<World> {
         out: { isTTY, columns: 60, rows: 20, write: (t) => void out.push(t) },
         err: { isTTY, columns: 60, rows: 20, write: (t) => void err.push(t) },
         now: () => NOW,
+        ...(confirm ? { confirm } : {}),
         read: (file) => {
           const text = files[file];
           if (text === undefined) throw new CliError(EXIT.usage, `${file} cannot be read: ENOENT`);

@@ -11,7 +11,10 @@ import { timeRequests } from './metrics.ts';
 import { ProblemError, problemOf, toProblem } from './problem.ts';
 import { catalogueRoutes } from './routes/catalogue.ts';
 import { clusterRoutes } from './routes/clusters.ts';
+import { fleetRoutes } from './routes/fleet.ts';
 import { lifeRoutes } from './routes/life.ts';
+import { machineRoutes } from './routes/machines.ts';
+import { planRoutes } from './routes/plan.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -135,8 +138,13 @@ export async function createApp(o: {
     },
     async () => ({ version }),
   );
-  clusterRoutes(app, o.deps);
-  catalogueRoutes(app, o.deps);
-  lifeRoutes(app, o.deps, o.bootstrap, o.log);
+  const onAdviceError = (err: unknown) => o.log.warn({ err }, 'a service that is asked for advice does not answer');
+  const deps: ClusterDeps = { onAdviceError, ...o.deps };
+  clusterRoutes(app, deps);
+  planRoutes(app, deps, o.bootstrap);
+  machineRoutes(app, deps);
+  fleetRoutes(app, deps);
+  catalogueRoutes(app, deps);
+  lifeRoutes(app, deps, o.bootstrap, o.log);
   return app;
 }

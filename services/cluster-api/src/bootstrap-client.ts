@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import { z } from 'zod';
+import { type InternalFiles, internalAgent, postJson } from './internal-agent.ts';
 import { ProblemError } from './problem.ts';
 
 /** A kubeconfig for a person. */
@@ -37,9 +37,34 @@ export interface BootstrapClient {
    * @throws where it is not told within two seconds
    */
   steps(namespace: string, name: string): Promise<{ machine: string; steps: MachineStep[] }[]>;
+  /**
+   * What in a cluster would stand in the way of an upgrade.
+   *
+   * @param to - Kubernetes version, `v1.36.3`
+   * @throws where it is not told
+   */
+  upgradeChecks(namespace: string, name: string, to: string): Promise<UpgradeChecks>;
   close(): Promise<void>;
 }
 
+const UpgradeChecks = z.object({
+  deprecatedApis: z.array(
+    z.object({
+      group: z.string(),
+      version: z.string(),
+      resource: z.string(),
+      subresource: z.string().optional(),
+      removedRelease: z.string(),
+    }),
+  ),
+  budgets: z.array(z.object({ namespace: z.string(), name: z.string(), message: z.string() })),
+  unreachable: z.string().optional(),
+});
+/** APIs in use that the target has no more, and PodDisruptionBudgets that allow nothing; `unreachable` says why it is not known. */
+export type UpgradeChecks = z.output<typeof UpgradeChecks>;
+
+/** It asks the workload cluster, which may be slow. */
+const CHECKS_TIMEOUT_MS = 10_000;
 /** The live view is worth no more waiting than this, in milliseconds. */
 const STEPS_TIMEOUT_MS = 2000;
 
@@ -55,22 +80,8 @@ const ToldStep = z.object({
 });
 
 /** Speaks mutual TLS with the bootstrap-worker. */
-export function createBootstrapClient(o: {
-  url: string;
-  caFile: string;
-  certFile: string;
-  keyFile: string;
-}): BootstrapClient {
-  const agent = new Agent({
-    connect: {
-      ca: readFileSync(o.caFile, 'utf8'),
-      cert: readFileSync(o.certFile, 'utf8'),
-      key: readFileSync(o.keyFile, 'utf8'),
-      timeout: 5000,
-    },
-    headersTimeout: 10_000,
-    bodyTimeout: 10_000,
-  });
+export function createBootstrapClient(o: { url: string } & InternalFiles): BootstrapClient {
+  const agent = internalAgent(o);
   const pathOf = (namespace: string, name: string, what: string) =>
     `/internal/v1/clusters/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/${what}`;
   return {
@@ -125,6 +136,14 @@ export function createBootstrapClient(o: {
         steps: m.steps.flatMap((s) => ToldStep.safeParse(s).data ?? []),
       }));
     },
+    upgradeChecks: (namespace, name, to) =>
+      postJson(
+        agent,
+        new URL(pathOf(namespace, name, 'upgrade-checks'), o.url),
+        { to },
+        UpgradeChecks,
+        CHECKS_TIMEOUT_MS,
+      ),
     close: () => agent.close(),
   };
 }

@@ -1,21 +1,10 @@
-import {
-  API_VERSION,
-  type Cluster,
-  ClusterKind,
-  type ClusterSpec,
-  FINALIZERS,
-  type FieldProblem,
-  InvalidObjectError,
-  parseObject,
-  type Subject,
-  type Tenant,
-  tenantNamespace,
-} from '@shoto/api';
+import { API_VERSION, type Cluster, FINALIZERS, type Tenant, tenantNamespace } from '@shoto/api';
 import { type KubeClient, KubeError } from '@shoto/kube';
+import { checkAsked } from './check.ts';
 import { madeBefore, marksOf } from './idempotency.ts';
 import { checkMetadata, metadataPatch } from './metadata.ts';
 import { ProblemError } from './problem.ts';
-import { checkReferences } from './references.ts';
+import type { ProvisionerClient } from './provisioner-client.ts';
 import { resolveTemplate } from './resolve.ts';
 import { type Store, TYPES } from './store.ts';
 import { ensureNamespace } from './tenants.ts';
@@ -26,6 +15,12 @@ export interface ClusterDeps {
   store: Store;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Namespace of the fleet's emergency stop. */
+  systemNamespace: string;
+  /** Absent where its address is not set: then there are no plans of machines, and no advice about quotas. */
+  provisioner?: ProvisionerClient | undefined;
+  /** Told what went wrong while something was asked that is advice only. */
+  onAdviceError?: ((e: unknown) => void) | undefined;
 }
 
 /** A request to make a Cluster. */
@@ -52,36 +47,6 @@ interface Body {
   spec?: unknown;
 }
 
-/**
- * Checks everything at once: fields, rules and references.
- *
- * @throws {InvalidObjectError} with every problem
- */
-export function checkCluster(
-  d: Pick<ClusterDeps, 'store' | 'now'>,
-  object: unknown,
-  before?: Subject<ClusterSpec>,
-): Cluster {
-  let cluster: Cluster | undefined;
-  let problems: FieldProblem[] = [];
-  try {
-    cluster = parseObject(ClusterKind, object, before ? { before, strict: true } : { strict: true });
-  } catch (e) {
-    if (!(e instanceof InvalidObjectError)) throw e;
-    problems = e.problems;
-  }
-  // A spec that breaks a rule can still be read: all that is wrong is told at once.
-  const spec = cluster?.spec ?? ClusterKind.spec.safeParse((object as { spec?: unknown }).spec).data;
-  if (spec) problems.push(...checkReferences(spec, d.store, d.now(), before?.spec));
-  if (!cluster || problems.length > 0)
-    throw new InvalidObjectError(
-      'Cluster',
-      (object as { metadata?: { name?: string } }).metadata?.name ?? '',
-      problems,
-    );
-  return cluster;
-}
-
 /** Makes a Cluster; nothing half-made stays behind when it is refused. */
 export async function createCluster(d: ClusterDeps, r: CreateRequest): Promise<{ cluster: Cluster; created: boolean }> {
   const tenant = r.tenant.metadata.name;
@@ -101,7 +66,7 @@ export async function createCluster(d: ClusterDeps, r: CreateRequest): Promise<{
   );
   const labels = { ...body.metadata?.labels, ...once?.labels };
   const annotations = { ...body.metadata?.annotations, ...once?.annotations };
-  const cluster = checkCluster(d, {
+  const wanted = {
     ...body,
     metadata: {
       name: body.metadata?.name,
@@ -112,7 +77,8 @@ export async function createCluster(d: ClusterDeps, r: CreateRequest): Promise<{
       finalizers: [FINALIZERS.addons, FINALIZERS.infrastructure, FINALIZERS.secrets],
     },
     spec,
-  });
+  };
+  const cluster = await checkAsked(d, wanted, undefined, d.onAdviceError);
   const stored = {
     apiVersion: API_VERSION,
     kind: cluster.kind,
@@ -151,7 +117,7 @@ async function nameTaken(d: ClusterDeps, tenant: string, name: string): Promise<
 }
 
 /** @throws {ProblemError} 400 where a body is no JSON object */
-function objectOf<T extends object>(body: unknown): T {
+export function objectOf<T extends object>(body: unknown): T {
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as T;
   throw new ProblemError(
     400,
@@ -168,7 +134,7 @@ export async function getCluster(d: ClusterDeps, tenant: string, name: string): 
 }
 
 /** Deep merge of RFC 7396. */
-function mergePatch(target: unknown, patch: unknown): unknown {
+export function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
   const out: Record<string, unknown> =
     typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
@@ -205,12 +171,11 @@ export async function patchCluster(d: ClusterDeps, r: PatchRequest): Promise<Clu
 async function patchOnce(d: ClusterDeps, r: PatchRequest): Promise<Cluster> {
   const before = await getCluster(d, r.tenant, r.name);
   requireMatch(before, r.ifMatch);
-  if (before.metadata.deletionTimestamp)
-    throw new ProblemError(409, 'BeingDeleted', `cluster ${r.name} is being deleted: it cannot be changed any more`);
+  requireStaying(before);
   const patch = objectOf<{ metadata?: { labels?: unknown }; spec?: unknown }>(r.patch);
   const labels = metadataPatch(r.name, patch);
   const wanted = { metadata: before.metadata, spec: mergePatch(before.spec, patch.spec ?? {}) };
-  checkCluster(d, wanted, before);
+  await checkAsked(d, wanted, before, d.onAdviceError);
   return d.client.mergePatch<Cluster>(
     TYPES.clusters,
     { namespace: before.metadata.namespace, name: r.name },
@@ -221,6 +186,16 @@ async function patchOnce(d: ClusterDeps, r: PatchRequest): Promise<Cluster> {
     },
     { dryRun: r.dryRun },
   );
+}
+
+/** @throws {ProblemError} 409 where a Cluster is being deleted */
+export function requireStaying({ metadata }: Cluster): void {
+  if (metadata.deletionTimestamp)
+    throw new ProblemError(
+      409,
+      'BeingDeleted',
+      `cluster ${metadata.name} is being deleted: it cannot be changed any more`,
+    );
 }
 
 /** Asks for a Cluster to go. Safe to repeat; the answer is the Cluster as it leaves. */

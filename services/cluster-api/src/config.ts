@@ -20,4 +20,10 @@ export const configSchema = z.object({
   SHOTO_BOOTSTRAP_URL: z
     .url({ protocol: /^https$/ })
     .describe("Set it to the https URL of the bootstrap-worker's internal API"),
+  SHOTO_PROVISIONER_URL: z
+    .url({ protocol: /^https$/ })
+    .optional()
+    .describe(
+      "The https URL of the provisioner's internal API; without it nobody is told which machines a change touches",
+    ),
 });

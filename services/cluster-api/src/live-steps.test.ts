@@ -47,6 +47,7 @@ beforeEach(() => {
     },
     bootstrap: {
       kubeconfig: () => Promise.reject(new Error('not asked here')),
+      upgradeChecks: () => Promise.reject(new Error('not asked here')),
       steps: () => {
         asked += 1;
         return told();

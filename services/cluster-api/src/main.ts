@@ -6,6 +6,7 @@ import { createApp } from './app.ts';
 import { tokenFile } from './auth/token-file.ts';
 import { createBootstrapClient } from './bootstrap-client.ts';
 import { configSchema } from './config.ts';
+import { createProvisionerClient } from './provisioner-client.ts';
 import { createStore } from './store.ts';
 import { ensureNamespace } from './tenants.ts';
 import { createWebhook } from './webhook.ts';
@@ -44,7 +45,17 @@ await runService({
     };
     const bootstrap = createBootstrapClient({ url: config.SHOTO_BOOTSTRAP_URL, ...internal });
     onShutdown(() => bootstrap.close());
-    const deps = { client, store, now: () => systemClock.now() };
+    const provisioner = config.SHOTO_PROVISIONER_URL
+      ? createProvisionerClient({ url: config.SHOTO_PROVISIONER_URL, ...internal })
+      : undefined;
+    if (provisioner) onShutdown(() => provisioner.close());
+    const deps = {
+      client,
+      store,
+      now: () => systemClock.now(),
+      systemNamespace: config.SHOTO_SYSTEM_NAMESPACE,
+      provisioner,
+    };
     const tls = config.SHOTO_API_TLS_CERT_FILE
       ? {
           cert: readFileSync(config.SHOTO_API_TLS_CERT_FILE, 'utf8'),

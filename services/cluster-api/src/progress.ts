@@ -1,11 +1,11 @@
-import { type Cluster, type Condition, findCondition, isTrue, type Machine } from '@shoto/api';
+import { ANNOTATIONS, type Cluster, type Condition, findCondition, isTrue, type Machine } from '@shoto/api';
 import type { StepsByMachine } from './live-steps.ts';
 import { type MachineProgress, machineProgress, troubleOf } from './machine-progress.ts';
 
 /** One step on the way of a Cluster, as a person follows it. */
 export interface Step {
   /** Stable name, for programs. */
-  name: 'network' | 'endpoint' | 'machines' | 'control-plane' | 'addons' | 'nodes' | 'ready' | 'deletion';
+  name: 'network' | 'endpoint' | 'machines' | 'control-plane' | 'addons' | 'nodes' | 'upgrade' | 'ready' | 'deletion';
   state: 'waiting' | 'running' | 'done' | 'failed';
   /** What is happening, in one line. */
   message: string;
@@ -18,6 +18,10 @@ export interface Progress {
   cluster: string;
   ready: boolean;
   deleting: boolean;
+  /** `metadata.generation` of the Cluster that this is about. */
+  generation?: number;
+  /** Whether everything is as the spec asks for: counts, releases, and nothing is to be replaced or to go. */
+  settled: boolean;
   /** The line to read when only one is read. */
   message: string;
   steps: Step[];
@@ -50,6 +54,8 @@ export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByM
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const ready = findCondition(s?.conditions, 'Ready');
   const deleting = cluster.metadata.deletionTimestamp !== undefined;
+  const generation = cluster.metadata.generation === undefined ? {} : { generation: cluster.metadata.generation };
+  const rollout = rolloutStep(cluster);
   if (deleting) {
     const left = machines.length;
     const message =
@@ -60,6 +66,8 @@ export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByM
       cluster: cluster.metadata.name,
       ready: false,
       deleting,
+      ...generation,
+      settled: false,
       message,
       steps: [{ name: 'deletion', state: 'running', message, since: cluster.metadata.deletionTimestamp! }],
       machines: ofMachines,
@@ -97,17 +105,79 @@ export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByM
     ),
     {
       name: 'nodes',
-      state: healthy >= wanted ? 'done' : joined > 0 ? 'running' : 'waiting',
-      message: `${joined} of ${wanted} nodes joined, ${healthy} ready`,
+      state: healthy >= wanted && !rollout ? 'done' : joined > 0 ? 'running' : 'waiting',
+      message: `${joined} of ${wanted} nodes joined, ${healthy} ready${rollout ? leftOf(cluster) : ''}`,
     },
+    ...(rollout ? [rollout] : []),
     ofCondition('ready', ready, 'not yet'),
   ];
   return {
     cluster: cluster.metadata.name,
     ready: ready?.status === 'True',
     deleting,
+    ...generation,
+    settled: isSettled(cluster, machines),
     message: ready?.message ?? 'accepted: waiting for the provisioner',
     steps,
     machines: ofMachines,
   };
+}
+
+/** What a rollout waits for that nobody but a person, or the clock, ends. */
+const HELD = ['OutsideMaintenanceWindow', 'Paused', 'EmergencyStop'];
+/** What does not go away by itself. */
+const STUCK = ['UpgradeBlocked', 'QuorumLost', 'UnsupportedEndpoint'];
+
+/** The replacement of machines, while one goes on or waits; undefined while every machine is as asked for, and before there is a control plane. */
+function rolloutStep({ status }: Cluster): Step | undefined {
+  const { rollout, conditions } = status?.infrastructure ?? {};
+  const said = findCondition(conditions, 'UpToDate');
+  if (!status?.controlPlane?.initialized || (!rollout && said?.status !== 'False')) return undefined;
+  const to = rollout ? `machines are brought to ${rollout.release}` : 'machines are to be replaced';
+  const since = said?.lastTransitionTime ?? rollout?.startedAt;
+  return {
+    name: 'upgrade',
+    state:
+      said?.status !== 'False'
+        ? 'running'
+        : HELD.includes(said.reason)
+          ? 'waiting'
+          : STUCK.includes(said.reason)
+            ? 'failed'
+            : 'running',
+    message: (said?.status === 'False' && said.message) || to,
+    ...(since ? { since } : {}),
+  };
+}
+
+/** How many machines are still to be replaced, by pool: `; still to be replaced: control-plane 1, default 2`. */
+function leftOf({ status }: Cluster): string {
+  const left = (status?.infrastructure?.pools ?? []).filter((p) => (p.outdated ?? 0) > 0);
+  return left.length > 0 ? `; still to be replaced: ${left.map((p) => `${p.name} ${p.outdated}`).join(', ')}` : '';
+}
+
+/** Whether everything is as the spec asks for. Machines that are kept for study count for nothing. */
+function isSettled(cluster: Cluster, all: Machine[]): boolean {
+  const { spec, status, metadata } = cluster;
+  const machines = all.filter((m) => m.metadata.annotations?.[ANNOTATIONS.keepUntil] === undefined);
+  if (machines.some((m) => m.metadata.deletionTimestamp)) return false;
+  const pools = [{ name: 'control-plane', ...spec.controlPlane, release: spec.release }, ...spec.nodePools];
+  const complete = pools.every((pool) => {
+    const own = machines.filter((m) => m.spec.pool === pool.name);
+    return (
+      own.length === pool.count &&
+      own.every((m) => m.status?.health?.ready && m.spec.release === (pool.release ?? spec.release))
+    );
+  });
+  // A condition of an earlier generation says nothing of this one.
+  const seen = status?.observedGeneration === undefined || status.observedGeneration === metadata.generation;
+  const { conditions, rollout } = status?.infrastructure ?? {};
+  return (
+    complete &&
+    seen &&
+    machines.every((m) => pools.some((p) => p.name === m.spec.pool)) &&
+    rollout === undefined &&
+    findCondition(conditions, 'UpToDate')?.status !== 'False' &&
+    isTrue(status?.conditions, 'Ready')
+  );
 }

@@ -1,4 +1,14 @@
-import { type ClusterSpec, type FieldProblem, type KubernetesRelease, type Region, tenantNamespace } from '@shoto/api';
+import {
+  type ClusterSpec,
+  type ClusterStatus,
+  compareReleases,
+  type FieldProblem,
+  isOffered,
+  type KubernetesRelease,
+  type Region,
+  releasePath,
+  tenantNamespace,
+} from '@shoto/api';
 
 /** What a Cluster may refer to, as it is known now. */
 export interface Catalogue {
@@ -8,6 +18,18 @@ export interface Catalogue {
   releases(): KubernetesRelease[];
 }
 
+/** A Cluster as it is stored, as far as a change of its references is judged by it. */
+export interface Stored {
+  spec: ClusterSpec;
+  status?: ClusterStatus;
+}
+
+/** The release that an upgrade begins at: the older one of what the control plane runs and of what was asked for last. */
+export function runningRelease({ spec, status }: Stored): string {
+  const running = status?.infrastructure?.release;
+  return running && compareReleases(running, spec.release) < 0 ? running : spec.release;
+}
+
 const choose = (names: string[]): string =>
   names.length > 0 ? `choose one of ${names.sort().join(', ')}` : 'none is on offer yet';
 
@@ -15,15 +37,20 @@ const choose = (names: string[]): string =>
  * What is wrong with the references of a spec: region, release, flavors and zones that nobody offers.
  * Flavors and zones that a Region does not list are the provisioner's to look up in the cloud.
  *
- * @param before - the spec as it is stored; what is not changed is not asked about again
+ * A new release must be on offer and have a way that leads to it.
+ *
  * @param now - milliseconds since the epoch
+ * @param stored - the Cluster as it is stored; what is not changed is not asked about again
+ * @param running - releases that machines of the Cluster run: back to these it may always go
  */
 export function checkReferences(
   spec: ClusterSpec,
   catalogue: Catalogue,
   now: number,
-  before?: ClusterSpec,
+  stored?: Stored,
+  running: ReadonlySet<string> = new Set(),
 ): FieldProblem[] {
+  const before = stored?.spec;
   const region = catalogue.region(spec.region);
   if (!region && spec.region !== before?.region)
     return [
@@ -34,7 +61,7 @@ export function checkReferences(
       },
     ];
   return [
-    ...release('spec.release', spec.release, before?.release),
+    ...release('spec.release', spec.release, before?.release, stored && runningRelease(stored)),
     ...(region ? flavor('spec.controlPlane.flavor', spec.controlPlane.flavor, before?.controlPlane.flavor) : []),
     ...(region ? zones('spec.controlPlane.zones', spec.controlPlane.zones, before?.controlPlane.zones) : []),
     ...endpoint(),
@@ -49,8 +76,9 @@ export function checkReferences(
     }),
   ];
 
-  function release(field: string, name: string, old: string | undefined): FieldProblem[] {
-    if (name === old) return [];
+  /** @param from - the release that an upgrade to this one begins at; absent where it is none */
+  function release(field: string, name: string, old: string | undefined, from?: string): FieldProblem[] {
+    if (name === old || name === from || running.has(name)) return [];
     const found = catalogue.release(name);
     const offered = catalogue
       .releases()
@@ -76,7 +104,13 @@ export function checkReferences(
           message: `release ${name} is withdrawn or out of its support window: ${choose(offered)}`,
         },
       ];
-    return [];
+    const way = from
+      ? releasePath(from, name, { releases: catalogue.releases(), region: spec.region, now })
+      : undefined;
+    // Down is refused by the kind's own rule.
+    return way && 'blocked' in way && way.blocked !== 'Down'
+      ? [{ field, reason: 'Invalid', message: way.message }]
+      : [];
   }
   function flavor(field: string, name: string, old: string | undefined): FieldProblem[] {
     const offered = region?.spec.flavors ?? [];
@@ -111,17 +145,6 @@ export function checkReferences(
       },
     ];
   }
-}
-
-/** Whether clusters of a region may ask for a release at this time. */
-export function isOffered(r: KubernetesRelease, region: string, now: number): boolean {
-  const { from, until, withdrawn } = r.spec.support;
-  return (
-    !withdrawn &&
-    (!from || Date.parse(from) <= now) &&
-    (!until || now < Date.parse(until)) &&
-    r.spec.images.some((i) => i.region === region)
-  );
 }
 
 /** A Cluster must live in the namespace of a tenant. */

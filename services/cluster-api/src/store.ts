@@ -35,7 +35,9 @@ export interface Store extends Catalogue {
   cluster(namespace: string, name: string): Cluster | undefined;
   /** Every cluster of a namespace. */
   clusters(namespace: string): Cluster[];
-  machinesOf(cluster: Cluster): Machine[];
+  /** Every cluster of a region. */
+  clustersIn(region: string): Cluster[];
+  machinesOf(cluster: { metadata: { uid?: string } }): Machine[];
   /** Calls back on each change of a cluster or of one of its machines, until the returned function is called. */
   onClusterChange(namespace: string, name: string, fn: () => void): () => void;
   /** Whether every list was read once. */
@@ -55,21 +57,27 @@ export function createStore(
   };
   const reflect = <T extends HasMeta>(
     type: (typeof TYPES)[keyof typeof TYPES],
-    onChange?: (now: T | undefined, before: T | undefined) => void,
+    onChange?: (now: T | undefined) => void,
   ) =>
     new Reflector<T>({
       client,
       type,
       onError: o.onError,
-      ...(onChange ? { onChange: (_key, now, before) => onChange(now, before) } : {}),
+      ...(onChange ? { onChange: (_key, now) => onChange(now) } : {}),
     });
   const regions = reflect<Region>(TYPES.regions);
   const releases = reflect<KubernetesRelease>(TYPES.releases);
   const templates = reflect<ClusterTemplate>(TYPES.templates);
   const tenants = reflect<Tenant>(TYPES.tenants, (now) => now && o.onTenant(now));
-  const clusters = reflect<Cluster>(TYPES.clusters, (now, before) => {
-    const c = now ?? before;
-    if (c) tell(`${c.metadata.namespace}/${c.metadata.name}`);
+  const clusters = new Reflector<Cluster>({
+    client,
+    type: TYPES.clusters,
+    onError: o.onError,
+    indexes: { region: (c) => c.spec.region, namespace: (c) => c.metadata.namespace },
+    onChange: (_key, now, before) => {
+      const c = now ?? before;
+      if (c) tell(`${c.metadata.namespace}/${c.metadata.name}`);
+    },
   });
   const machines = new Reflector<Machine>({
     client,
@@ -92,7 +100,8 @@ export function createStore(
     tenant: (name) => tenants.get(name),
     tenants: () => tenants.list(),
     cluster: (namespace, name) => clusters.get(`${namespace}/${name}`),
-    clusters: (namespace) => clusters.list().filter((c) => c.metadata.namespace === namespace),
+    clusters: (namespace) => clusters.byIndex('namespace', namespace),
+    clustersIn: (region) => clusters.byIndex('region', region),
     machinesOf: (c) => machines.byIndex('cluster', c.metadata.uid ?? ''),
     onClusterChange(namespace, name, fn) {
       const key = `${namespace}/${name}`;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:https';
-import { type ClusterSpec, InvalidObjectError, type Subject } from '@shoto/api';
+import { InvalidObjectError } from '@shoto/api';
 import type { Logger } from '@shoto/service';
-import { type ClusterDeps, checkCluster } from './clusters.ts';
+import { type CheckDeps, checkAsked, checkCluster, type StoredCluster } from './check.ts';
 import { reservedProblems } from './metadata.ts';
 import { namespaceProblem } from './references.ts';
 
@@ -16,7 +16,7 @@ interface Review {
     /** Who asked the API server. */
     userInfo?: { username?: string };
     object?: { metadata: Metadata; spec: unknown };
-    oldObject?: Subject<ClusterSpec> & { metadata: Metadata };
+    oldObject?: StoredCluster & { metadata: Metadata };
   };
 }
 
@@ -33,8 +33,8 @@ const isService = (username: string | undefined): boolean => username?.startsWit
 /** Longest review that is read, in bytes; an API server sends old and new object. */
 const LIMIT = 4 * 1024 * 1024;
 
-/** The verdict on one AdmissionReview (admission.k8s.io/v1): the same as the REST API gives. Pure but for the catalogue. */
-export function reviewCluster(d: Pick<ClusterDeps, 'store' | 'now'>, review: Review): object {
+/** The verdict on one AdmissionReview (admission.k8s.io/v1): the same as the REST API gives. Pure but for the catalogue and the question for quotas. */
+export async function reviewCluster(d: CheckDeps, review: Review): Promise<object> {
   const request = review.request;
   const answer = (allowed: boolean, status?: object) => ({
     apiVersion: review.apiVersion,
@@ -51,12 +51,16 @@ export function reviewCluster(d: Pick<ClusterDeps, 'store' | 'now'>, review: Rev
   )
     return answer(true);
   try {
+    const service = isService(request.userInfo?.username);
     const problems = [
       ...namespaceProblem(request.namespace),
-      ...(isService(request.userInfo?.username) ? [] : reservedProblems(object.metadata, oldObject?.metadata)),
+      ...(service ? [] : reservedProblems(object.metadata, oldObject?.metadata)),
     ];
     if (problems.length > 0) throw new InvalidObjectError('Cluster', object.metadata.name, problems);
-    checkCluster(d, { metadata: object.metadata, spec: object.spec }, oldObject);
+    const wanted = { metadata: { ...object.metadata, namespace: request.namespace }, spec: object.spec };
+    // What cluster-api writes itself it has asked about already.
+    if (service) checkCluster(d, wanted, oldObject);
+    else await checkAsked(d, wanted, oldObject);
     return answer(true);
   } catch (e) {
     if (!(e instanceof InvalidObjectError)) throw e;
@@ -74,10 +78,7 @@ export function reviewCluster(d: Pick<ClusterDeps, 'store' | 'now'>, review: Rev
 }
 
 /** Serves the admission webhook at /admission/clusters. The API server verifies us; it needs no credentials of its own. */
-export function createWebhook(
-  d: Pick<ClusterDeps, 'store' | 'now'>,
-  o: { cert: string; key: string; log: Logger },
-): Server {
+export function createWebhook(d: CheckDeps, o: { cert: string; key: string; log: Logger }): Server {
   return createServer({ cert: o.cert, key: o.key }, (req, res) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -86,12 +87,13 @@ export function createWebhook(
       if (size > LIMIT) req.destroy();
       else chunks.push(c);
     });
-    req.on('end', () => {
+    req.on('end', async () => {
       try {
         if (req.method !== 'POST' || req.url?.split('?')[0] !== '/admission/clusters')
           return void res.writeHead(404).end();
         const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Review;
-        res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reviewCluster(d, review)));
+        const verdict = await reviewCluster(d, review);
+        res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(verdict));
       } catch (err) {
         o.log.error({ err }, 'admission review failed');
         res.writeHead(500).end();

@@ -91,6 +91,9 @@ describe('a tenant', () => {
     ['GET', `${CLUSTERS}/web/progress`],
     ['GET', `${CLUSTERS}/web/events`],
     ['POST', `${CLUSTERS}/web/kubeconfig`, {}],
+    ['POST', `${CLUSTERS}/web/plan`, {}],
+    ['POST', `${CLUSTERS}/web/machines/m/keep`, {}],
+    ['DELETE', `${CLUSTERS}/web/machines/m/keep`],
   ])('is closed on every path: %s %s', async (method, path, body) => {
     expect((await w.call(method, path, { token: 'green-token', body })).status).toBe(403);
     const ghost = path.replace('/blue/', '/ghost/');

@@ -54,8 +54,8 @@ describe('a change', () => {
     ['labels of ours', { metadata: { labels: { 'shoto.dev/region': 'x' } } }, ['metadata.labels.shoto.dev/region']],
     ['an unknown field', { spec: { foo: 1 } }, ['spec.foo']],
     [
-      'a pool to what replaces its machines',
-      { spec: { nodePools: [{ name: 'default', count: 2, flavor: 'm1.large' }] } },
+      'what a server is tied to',
+      { spec: { nodePools: [{ name: 'default', count: 2, flavor: 'f', serverGroupPolicy: 'anti-affinity' }] } },
       ['spec.nodePools[0]'],
     ],
     ['spec to a list', { spec: [] }, ['spec']],

@@ -13,7 +13,7 @@ const make = (body: unknown, headers = {}) => w.call('POST', `${CLUSTERS}?dryRun
 const fields = (b: Body) => b.errors?.map((e) => e.field);
 
 /** The verdict of the webhook, as an API server would ask for it. */
-function admitted(object: unknown, before?: unknown, more: object = {}) {
+async function admitted(object: unknown, before?: unknown, more: object = {}) {
   const review = {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
@@ -26,7 +26,7 @@ function admitted(object: unknown, before?: unknown, more: object = {}) {
       ...more,
     },
   };
-  const { response } = reviewCluster({ store: w.store, now: Date.now }, review as never) as {
+  const { response } = (await reviewCluster({ store: w.store, now: Date.now }, review as never)) as {
     response: {
       allowed: boolean;
       status?: { code: number; message: string; details: { causes: { field: string }[] } };
@@ -44,15 +44,15 @@ describe('REST and webhook give the same verdict', () => {
   it.each(clusters.filter((v) => !v.before && !v.blames).map((v) => [v.title, v]))('on %s: yes', async (_title, v) => {
     const answer = await make(v.object);
     expect([answer.status, answer.body.errors]).toEqual([200, undefined]);
-    expect(admitted(v.object).allowed).toBe(true);
+    expect((await admitted(v.object)).allowed).toBe(true);
   });
 
   it.each(clusters.filter((v) => !v.before && v.blames).map((v) => [v.title, v]))('on %s: no', async (_title, v) => {
     const { status, body } = await make(v.object);
     expect(status).toBe(422);
     expect(fields(body)).toContain(v.blames);
-    expect(admitted(v.object).allowed).toBe(false);
-    expect(admitted(v.object).fields).toEqual(fields(body));
+    expect((await admitted(v.object)).allowed).toBe(false);
+    expect((await admitted(v.object)).fields).toEqual(fields(body));
   });
 
   it.each(clusters.filter((v) => v.before).map((v) => [v.title, v]))('on a change to %s', async (title, v) => {
@@ -68,7 +68,7 @@ describe('REST and webhook give the same verdict', () => {
     if (v.blames) expect(fields(body)).toContain(v.blames);
     // An API server shows a webhook both objects with their defaults.
     const wanted = { ...(v.object as { spec: object }).spec };
-    const review = admitted({ ...stored.body, spec: { ...stored.body.spec, ...wanted } }, stored.body);
+    const review = await admitted({ ...stored.body, spec: { ...stored.body.spec, ...wanted } }, stored.body);
     expect(review.allowed).toBe(!v.blames);
     if (v.blames) expect(review.fields).toEqual(fields(body));
   });
@@ -76,17 +76,17 @@ describe('REST and webhook give the same verdict', () => {
 
 describe('the webhook', () => {
   const bad = aBody('web', { region: 'nowhere' });
-  it('leaves alone what changes metadata, finalizers or status only', () => {
-    expect(admitted({ ...bad, metadata: { name: 'web', labels: { a: 'b' } } }, bad).allowed).toBe(true);
-    expect(admitted({ ...bad, status: { conditions: [] } }, bad, { subResource: 'status' }).allowed).toBe(true);
+  it('leaves alone what changes metadata, finalizers or status only', async () => {
+    expect((await admitted({ ...bad, metadata: { name: 'web', labels: { a: 'b' } } }, bad)).allowed).toBe(true);
+    expect((await admitted({ ...bad, status: { conditions: [] } }, bad, { subResource: 'status' })).allowed).toBe(true);
   });
-  it('lets what is being deleted go, whatever its spec is', () => {
+  it('lets what is being deleted go, whatever its spec is', async () => {
     const leaving = { ...aBody('web'), metadata: { name: 'web', deletionTimestamp: '2026-01-01T00:00:00Z' } };
-    expect(admitted(leaving, bad).allowed).toBe(true);
-    expect(admitted(undefined, bad, { operation: 'DELETE', object: undefined }).allowed).toBe(true);
+    expect((await admitted(leaving, bad)).allowed).toBe(true);
+    expect((await admitted(undefined, bad, { operation: 'DELETE', object: undefined })).allowed).toBe(true);
   });
-  it('refuses a cluster outside the namespaces of tenants', () => {
-    const { allowed, status } = admitted(aBody(), undefined, { namespace: 'default' });
+  it('refuses a cluster outside the namespaces of tenants', async () => {
+    const { allowed, status } = await admitted(aBody(), undefined, { namespace: 'default' });
     expect([allowed, status?.code]).toEqual([false, 422]);
     expect(status?.message).toContain('tenant-<tenant>');
   });
@@ -100,12 +100,15 @@ describe('the webhook', () => {
     },
   };
   it('refuses labels and annotations of ours, as REST does, but for our own services', async () => {
-    expect(admitted(own).fields).toEqual(['metadata.labels.shoto.dev/cluster', 'metadata.annotations.a.shoto.dev/x']);
-    expect(fields((await make(own)).body)).toEqual(admitted(own).fields);
-    expect(admitted(own, undefined, { userInfo: { username: 'ann' } }).status?.message).toContain(
+    expect((await admitted(own)).fields).toEqual([
+      'metadata.labels.shoto.dev/cluster',
+      'metadata.annotations.a.shoto.dev/x',
+    ]);
+    expect(fields((await make(own)).body)).toEqual((await admitted(own)).fields);
+    expect((await admitted(own, undefined, { userInfo: { username: 'ann' } })).status?.message).toContain(
       "metadata.labels.shoto.dev/cluster: shoto.dev/ is for Shoto's own: choose another prefix",
     );
-    expect(admitted(own, undefined, { userInfo: { username: 'shoto:cluster-api' } }).allowed).toBe(true);
+    expect((await admitted(own, undefined, { userInfo: { username: 'shoto:cluster-api' } })).allowed).toBe(true);
   });
   it.each<[string, object, string[] | undefined]>([
     ['left as they are', { 'shoto.dev/cluster': 'x' }, undefined],
@@ -115,7 +118,7 @@ describe('the webhook', () => {
     const { spec } = (await make(aBody())).body;
     const before = { ...aBody(), metadata: { name: 'web', labels: { 'shoto.dev/cluster': 'x' } }, spec };
     const after = { ...before, metadata: { name: 'web', labels }, spec: { ...spec, nodePools: [] } };
-    expect(admitted(after, before).fields).toEqual(refused);
+    expect((await admitted(after, before)).fields).toEqual(refused);
   });
 });
 
@@ -179,7 +182,7 @@ describe('what nobody offers is refused with what is offered', () => {
     const { status, body } = await make(aBody('web', spec));
     expect(status).toBe(422);
     expect(body.errors).toContainEqual(expect.objectContaining({ field, message: expect.stringContaining(message) }));
-    expect(admitted(aBody('web', spec)).fields).toEqual(fields(body));
+    expect((await admitted(aBody('web', spec))).fields).toEqual(fields(body));
   });
 });
 

@@ -121,7 +121,12 @@ describe('the document of the API', () => {
         ...['get', 'post'].map((m) => `${m} /v1/tenants/{tenant}/clusters`),
         ...['get', 'patch', 'delete'].map((m) => `${m} /v1/tenants/{tenant}/clusters/{cluster}`),
         ...['machines', 'progress', 'events'].map((p) => `get /v1/tenants/{tenant}/clusters/{cluster}/${p}`),
-        'post /v1/tenants/{tenant}/clusters/{cluster}/kubeconfig',
+        ...['kubeconfig', 'plan'].map((p) => `post /v1/tenants/{tenant}/clusters/{cluster}/${p}`),
+        ...['post keep', 'delete keep', 'post force'].map((x) => {
+          const [method, path] = x.split(' ');
+          return `${method} /v1/tenants/{tenant}/clusters/{cluster}/machines/{machine}/${path}`;
+        }),
+        ...['get', 'put', 'delete'].map((m) => `${m} /v1/fleet/emergency-stop`),
       ].sort(),
     );
     for (const [path, item] of Object.entries(paths))
@@ -144,6 +149,10 @@ describe('the document of the API', () => {
     const patch = paths['/v1/tenants/{tenant}/clusters/{cluster}']!.patch!;
     expect(Object.keys(patch.requestBody!.content)).toContain('application/merge-patch+json');
     expect(patch.parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'if-match' }));
+    const plan = paths['/v1/tenants/{tenant}/clusters/{cluster}/plan']!.post!;
+    expect(plan.responses[200]!.content!['application/json']!.schema).toMatchObject({
+      properties: { steps: { items: {} }, blockers: {}, notes: {} },
+    });
   });
 
   it('is where a wrong path is sent to', async () => {

@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { createApp } from '../src/app.ts';
 import { tokenFile } from '../src/auth/token-file.ts';
 import type { BootstrapClient } from '../src/bootstrap-client.ts';
+import type { ProvisionerClient } from '../src/provisioner-client.ts';
 import { createStore, type Store } from '../src/store.ts';
 import { ensureNamespace } from '../src/tenants.ts';
 import { type Files, temporaryFiles } from './files.ts';
@@ -73,14 +74,15 @@ const kind = (k: string, name: string, spec: object) => ({
   metadata: { name },
   spec,
 });
-const region = (name: string, more: object = {}) =>
-  kind('Region', name, {
-    openstack: { credentialsSecretRef: { namespace: 'shoto-regions', name: `region-${name}` } },
-    externalNetwork: 'public',
-    apiEndpoint: { type: 'LoadBalancer' },
-    checkIn: { url: 'https://127.0.0.1:9443' },
-    ...more,
-  });
+/** Spec of a Region. */
+export const regionSpec = (name: string, more: object = {}) => ({
+  openstack: { credentialsSecretRef: { namespace: 'shoto-regions', name: `region-${name}` } },
+  externalNetwork: 'public',
+  apiEndpoint: { type: 'LoadBalancer' },
+  checkIn: { url: 'https://127.0.0.1:9443' },
+  ...more,
+});
+const region = (name: string, more: object = {}) => kind('Region', name, regionSpec(name, more));
 const release = (name: string, regions: string[], more: object = {}) =>
   kind('KubernetesRelease', name, {
     version: name.split('-')[0],
@@ -111,7 +113,12 @@ export async function publish(w: World, plural: string, k: string, name: string,
   const now = before
     ? there.update({ name }, (o) => Object.assign(o, { spec }))
     : there.create(kind(k, name, spec) as never);
-  const lists = { clustertemplates: w.store.templates, regions: w.store.regions, tenants: w.store.tenants };
+  const lists = {
+    clustertemplates: w.store.templates,
+    kubernetesreleases: w.store.releases,
+    regions: w.store.regions,
+    tenants: w.store.tenants,
+  };
   const seen = lists[plural as keyof typeof lists];
   await until(() =>
     seen().some((o) => o.metadata.name === name && o.metadata.resourceVersion === now.metadata.resourceVersion),
@@ -122,11 +129,14 @@ export async function publish(w: World, plural: string, k: string, name: string,
 const noBootstrap: BootstrapClient = {
   kubeconfig: () => Promise.reject(new Error('nobody should ask for a kubeconfig here')),
   steps: async () => [],
+  upgradeChecks: () => Promise.reject(new Error('nobody should ask for upgrade checks here')),
   close: async () => {},
 };
 
 /** Starts a world; `close` ends it. */
-export async function startWorld(o: { bootstrap?: BootstrapClient; unsynced?: boolean } = {}): Promise<World> {
+export async function startWorld(
+  o: { bootstrap?: BootstrapClient; provisioner?: ProvisionerClient; unsynced?: boolean } = {},
+): Promise<World> {
   let how: ((r: { method: string; path: string }) => Intercepted) | undefined;
   const writes: string[] = [];
   const api = createApiServer({
@@ -168,7 +178,7 @@ export async function startWorld(o: { bootstrap?: BootstrapClient; unsynced?: bo
   let shift = 0;
   const now = () => Date.now() + shift;
   const app = await createApp({
-    deps: { client, store, now },
+    deps: { client, store, now, systemNamespace: 'shoto-system', provisioner: o.provisioner },
     auth: tokenFile(file, now, (err) => log.error({ err }, 'tokens')),
     bootstrap: o.bootstrap ?? noBootstrap,
     log,
@@ -230,3 +240,42 @@ export const aBody = (name = 'web', spec: object = {}) => ({
     ...spec,
   },
 });
+
+/** Makes a cluster, and waits until cluster-api remembers it. */
+export async function makeCluster(w: World, name: string, spec: object = {}): Promise<Body> {
+  const { status, body } = await w.call('POST', CLUSTERS, { body: aBody(name, spec) });
+  if (status !== 201) throw new Error(`cluster ${name} was not made: ${body.detail}`);
+  await until(() => w.store.cluster('tenant-blue', name));
+  return body;
+}
+
+/** A service writes a cluster's status. */
+export const writeStatus = (w: World, name: string, status: object) =>
+  w.api.resource(ofShoto('clusters')).patchStatus({ namespace: 'tenant-blue', name }, status as never);
+
+/** The provisioner makes a machine of a cluster. */
+export async function makeMachine(w: World, cluster: Body, name: string, spec: object = {}, metadata: object = {}) {
+  const made = w.api.resource(ofShoto('machines')).create({
+    apiVersion: 'shoto.dev/v1alpha1',
+    kind: 'Machine',
+    metadata: {
+      name,
+      namespace: 'tenant-blue',
+      labels: { 'shoto.dev/cluster': cluster.metadata.name },
+      finalizers: ['shoto.dev/server', 'shoto.dev/node'],
+      ...metadata,
+    },
+    spec: {
+      cluster: { name: cluster.metadata.name, uid: cluster.metadata.uid },
+      role: 'worker',
+      pool: 'default',
+      region: 'one',
+      release: 'v1.35.4',
+      image: 'i',
+      flavor: 'f',
+      ...spec,
+    },
+  } as never);
+  await until(() => w.store.machinesOf(cluster as never).some((m) => m.metadata.name === name));
+  return made;
+}

@@ -7,7 +7,6 @@ function words(program: Command): { path: string; words: string[] }[] {
   const kinds: Record<string, string[]> = {
     get: ['clusters', 'machines', 'regions', 'releases', 'templates', 'tenants'],
     describe: ['cluster'],
-    delete: ['cluster'],
     wait: ['cluster'],
     completion: ['bash', 'zsh', 'fish'],
   };
@@ -29,6 +28,14 @@ function words(program: Command): { path: string; words: string[] }[] {
 const NAMES = [
   'describe cluster',
   'delete cluster',
+  'delete pool',
+  'create pool',
+  'set cluster',
+  'set pool',
+  'scale',
+  'upgrade cluster',
+  'pause cluster',
+  'resume cluster',
   'wait cluster',
   'get cluster',
   'get clusters',

@@ -27,10 +27,10 @@ interface Options {
   output?: string;
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+export const collect = (value: string, all: string[]): string[] => [...all, value];
 
 /** A whole number as it was typed; text that is none is passed on, so that the server names the field. */
-const number = (text: string): number | string => (/^-?\d+$/.test(text) ? Number(text) : text);
+export const number = (text: string): number | string => (/^-?\d+$/.test(text) ? Number(text) : text);
 
 /** `name=2,flavor=m1.small,zones=az1+az2` as a node pool. */
 export function parsePool(text: string): Record<string, unknown> {
@@ -57,7 +57,7 @@ export function parsePool(text: string): Record<string, unknown> {
   return pool;
 }
 
-function parseLabel(text: string): [string, string] {
+export function parseLabel(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new CliError(EXIT.usage, `--label ${text}: write key=value`);
   return [text.slice(0, at), text.slice(at + 1)];
@@ -118,11 +118,9 @@ export function requestOf(
   };
 }
 
-/** `shoto create cluster`. */
-export function createCommand(program: Command, c: Context): void {
-  program
-    .command('create')
-    .description('make something')
+/** `shoto create cluster`. @param create - the command `create` */
+export function createCommand(create: Command, c: Context): void {
+  create
     .command('cluster')
     .description('make a cluster, and watch it until it is ready')
     .argument('[name]', 'name of the cluster; may also stand in the file')

@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
 import { type Context, duration, sessionOf } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { follow, type Goal, ProgressView } from '../progress.ts';
+import { follow, ProgressView } from '../progress.ts';
 
 const cluster = (kind: string): void => {
   if (!['cluster', 'clusters', 'scl'].includes(kind))
     throw new CliError(EXIT.usage, `this works on clusters, not on ${JSON.stringify(kind)}`);
 };
 
-/** `shoto delete`, `shoto wait`, `shoto kubeconfig`. */
-export function lifeCommands(program: Command, c: Context): void {
-  program
-    .command('delete')
+/** `shoto delete cluster`, `shoto wait`, `shoto kubeconfig`. @param remove - the command `delete` */
+export function lifeCommands(program: Command, remove: Command, c: Context): void {
+  remove
+    .command('cluster')
+    .aliases(['clusters', 'scl'])
     .description('delete a cluster and everything that it has in the cloud')
-    .argument('<kind>', 'cluster')
     .argument('<name>', 'its name')
     .option('--no-wait', 'do not wait until it is gone')
     .option('--dry-run', 'only check that it could be deleted')
@@ -22,12 +22,10 @@ export function lifeCommands(program: Command, c: Context): void {
     .addHelpText('after', '\nExample:\n  shoto delete cluster web')
     .action(
       async (
-        kind: string,
         name: string,
         o: { wait: boolean; dryRun?: boolean; timeout: string; ignoreNotFound?: boolean },
         command: Command,
       ) => {
-        cluster(kind);
         const s = sessionOf(c, command);
         const timeoutMs = duration(o.timeout);
         try {
@@ -57,7 +55,7 @@ export function lifeCommands(program: Command, c: Context): void {
       if (o.for !== 'ready' && o.for !== 'deleted')
         throw new CliError(EXIT.usage, `--for ${o.for}: choose ready or deleted`);
       const s = sessionOf(c, command);
-      await follow(s.api, s.clusters(name), o.for satisfies Goal, new ProgressView(c.out, c.now), duration(o.timeout));
+      await follow(s.api, s.clusters(name), o.for, new ProgressView(c.out, c.now), duration(o.timeout));
       c.out.write(`cluster/${name} ${o.for}\n`);
     });
 

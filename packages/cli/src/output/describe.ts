@@ -1,4 +1,5 @@
-import type { Cluster, Condition, Machine } from '@shoto/api';
+import { type Cluster, type Condition, findCondition, type Machine, openingOf } from '@shoto/api';
+import { windowText } from '../window.ts';
 import { type EventLine, eventTable } from './events.ts';
 import { machines as machineColumns } from './kinds.ts';
 import { type MachineProgress, stepRows } from './machines.ts';
@@ -13,6 +14,31 @@ const storedSteps = (m: Machine): MachineProgress['steps'] =>
     ...s,
     ...(seconds === undefined ? {} : { seconds }),
   }));
+
+/** How far a cluster is from what is asked for, and what holds it: the lines that an SRE reads first. */
+function standing(c: Cluster, now: number): string[] {
+  const { infrastructure, health } = c.status ?? {};
+  const upToDate = findCondition(infrastructure?.conditions, 'UpToDate');
+  const stop = findCondition(infrastructure?.conditions, 'EmergencyStop');
+  const held = findCondition(health?.conditions, 'HealingHeld');
+  const w = c.spec.maintenanceWindow;
+  return [
+    ...(c.spec.paused ? [`Paused:         yes; shoto resume cluster ${c.metadata.name} lets it go on`] : []),
+    ...(stop?.status === 'True' ? [`Emergency stop: ${stop.message}`] : []),
+    ...(upToDate
+      ? [`Up to date:     ${upToDate.status === 'True' ? 'yes' : `no, ${upToDate.reason}: ${upToDate.message}`}`]
+      : []),
+    ...(w ? [`Window:         ${windowText(w)} (${openness(w, now)})`] : []),
+    ...(c.spec.healing?.enabled === false ? ['Healing:        off'] : []),
+    ...(held?.status === 'True' ? [`Healing held:   ${held.reason}: ${held.message}`] : []),
+  ];
+}
+
+function openness(w: NonNullable<Cluster['spec']['maintenanceWindow']>, now: number): string {
+  const { opensAt, closesAt } = openingOf(w, now);
+  const time = (at: number): string => new Date(at).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
+  return opensAt <= now ? `open until ${time(closesAt)}` : `opens at ${time(opensAt)}`;
+}
 
 const indent = (text: string): string => text.replace(/^/gm, '  ');
 
@@ -40,6 +66,7 @@ export function describeCluster(
       : []),
     `Region:         ${c.spec.region}`,
     `Release:        ${c.spec.release}`,
+    ...standing(c, now),
     `Endpoint:       ${s?.infrastructure?.endpoint ? `https://${s.infrastructure.endpoint.external} (inside: ${s.infrastructure.endpoint.internal})` : 'not known yet'}`,
     `Networks:       pods ${network?.podCIDR}, Services ${network?.serviceCIDR}, machines ${network?.nodeCIDR}`,
     `Control plane:  ${c.spec.controlPlane.count} x ${c.spec.controlPlane.flavor}`,
@@ -61,7 +88,7 @@ export function describeCluster(
       ...(m.status?.bootstrap?.conditions ?? []),
       ...(m.status?.health?.conditions ?? []),
     ]
-      .filter((x) => x.status === 'False' && x.reason !== 'Installing')
+      .filter((x) => x.status === 'False' && !['Installing', 'Recovered'].includes(x.reason))
       .map((x) => `${m.metadata.name}: ${x.reason}: ${x.message}`),
   );
   const steps = stepRows(

@@ -4,6 +4,7 @@ import {
   findCondition,
   isTrue,
   type KubernetesRelease,
+  keepOf,
   type Machine,
   type Region,
   type Tenant,
@@ -38,6 +39,23 @@ export const clusters: Shown<Cluster> = {
     { head: 'MESSAGE', wide: true, cell: (c) => findCondition(c.status?.conditions, 'Ready')?.message ?? '-' },
   ],
 };
+/** What is out of the ordinary with a machine: kept until when, or what ails it and what is done about it. */
+export function noteOf(m: Machine, now: number): string {
+  const kept = keepOf(m, now);
+  const until = Number.isFinite((kept as { until?: number }).until)
+    ? new Date((kept as { until: number }).until).toISOString().replace(/\.000Z$/, 'Z')
+    : 'it is let go';
+  const health = m.status?.health;
+  const ails = findCondition(health?.conditions, 'Healthy')?.reason;
+  const done = findCondition(health?.conditions, 'Remediation')?.reason;
+  return (
+    [
+      ...(kept.state === 'kept' ? [`kept until ${until}`] : []),
+      ...(health?.sickSince ? [`sick: ${[ails, done].filter(Boolean).join(', ') || 'not healthy'}`] : []),
+    ].join('; ') || '-'
+  );
+}
+
 export const machines: Shown<Machine> = {
   names: ['machines', 'machine', 'sm'],
   columns: [
@@ -51,6 +69,7 @@ export const machines: Shown<Machine> = {
     { head: 'READY', cell: (m) => (m.status?.health?.ready ? 'True' : 'False') },
     { head: 'RELEASE', cell: (m) => m.spec.release },
     { head: 'AGE', cell: (m, now) => age(m.metadata.creationTimestamp, now) },
+    { head: 'NOTE', cell: noteOf },
     { head: 'ZONE', wide: true, cell: (m) => m.status?.server?.zone ?? m.spec.zone ?? '-' },
     { head: 'ADDRESS', wide: true, cell: (m) => m.status?.server?.addresses?.[0] ?? '-' },
     { head: 'SERVER ID', wide: true, cell: (m) => m.status?.server?.id ?? '-' },

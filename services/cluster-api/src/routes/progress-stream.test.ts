@@ -29,6 +29,7 @@ function scenario() {
   } as unknown as Store;
   const bootstrap = {
     kubeconfig: () => Promise.reject(new Error('not asked')),
+    upgradeChecks: () => Promise.reject(new Error('not asked here')),
     steps: async () => [],
     close: async () => {},
   };

@@ -50,7 +50,8 @@ export const Problem = {
 
 export const ClusterObject = object(ClusterSpec);
 export const ClusterList = list(ClusterObject);
-export const MachineList = list(object(MachineSpec));
+export const MachineObject = object(MachineSpec);
+export const MachineList = list(MachineObject);
 export const RegionObject = object(
   RegionSpec.partial({ openstack: true }).describe('Without `openstack` where the asker is no administrator.'),
 );
@@ -81,6 +82,17 @@ export const ClusterPatch = z.object({
   spec: ClusterSpec.partial().optional(),
 });
 
+export const ClusterSpecPatch = ClusterSpec.partial().describe(
+  'Merge patch of the spec; a list is replaced as a whole, so every pool that shall stay must be in it.',
+);
+export const FleetStop = z.object({
+  on: z.boolean(),
+  reason: z.string().optional().describe('Why, where it is on.'),
+  by: z.string().optional().describe('Who stopped it.'),
+  since: z.string().optional().describe('RFC 3339.'),
+  message: z.string().describe('All of it in one line, for people.'),
+});
+
 const header = (text: string) => z.string().max(1024).optional().describe(text);
 // Loose: every other header stays.
 export const IdempotencyKey = z.looseObject({
@@ -97,6 +109,9 @@ export const NameParams = z.object({ name: z.string().min(1).max(253).describe('
 export const TenantParams = z.object({ tenant: z.string().min(1).max(40).describe('Name of the tenant.') });
 export const ClusterParams = TenantParams.extend({
   cluster: z.string().min(1).max(253).describe('Name of the cluster.'),
+});
+export const MachineParams = ClusterParams.extend({
+  machine: z.string().min(1).max(253).describe('Name of the machine.'),
 });
 export const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).optional().describe('Most objects a page; 500 where absent.'),
@@ -116,6 +131,12 @@ export const ProgressObject = z.object({
   cluster: z.string(),
   ready: z.boolean(),
   deleting: z.boolean(),
+  generation: z.int().optional().describe('metadata.generation of the cluster that this is about.'),
+  settled: z
+    .boolean()
+    .describe(
+      'Whether everything is as the spec asks for: every count, every release, nothing to be replaced or to go.',
+    ),
   message: z.string(),
   steps: z.array(
     z.object({
