@@ -107,7 +107,9 @@ function reasonsInTables(text: string): string[] {
 }
 
 describe('reasons', () => {
-  const told = ['docs/sre.md', 'docs/conditions-provisioner.md', 'docs/check-in.md'].map(read).join('\n\n');
+  const told = ['docs/sre.md', 'docs/conditions-provisioner.md', 'docs/conditions-self-healing.md', 'docs/check-in.md']
+    .map(read)
+    .join('\n\n');
   const inCode = reasonsInCode();
 
   it('of services are found in code at all', () => {
