@@ -1,7 +1,7 @@
 # The one door. Each target installs what it lacks; what it cannot install it names, with what to do.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install redis demo up down test test-real e2e-real bench verify
+.PHONY: help install redis demo up down test soak test-real e2e-real bench verify
 
 BIN := ./node_modules/.bin
 NODE := $(BIN)/node
@@ -27,13 +27,16 @@ down: install ## ends what `make up` started
 test: install redis ## all checks and tests that need no more than Node and Redis
 	@$(NODE) scripts/test.ts
 
+soak: install redis ## the model-based test with RUNS=1000 sequences, and every kill point; SEED= for the same again
+	@PATH=$(CURDIR)/$(BIN):$$PATH RUNS=$(or $(RUNS),1000) SEED=$(SEED) POINTS=$(or $(POINTS),all) $(BIN)/vitest run e2e/model
+
 test-real: install redis ## the same stories on real etcd, kube-apiserver and OpenStack (root, Debian 12)
 	@$(NODE) e2e/test-real.ts
 
 e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address
 	@E2E_VARIANT=$(or $(VARIANT),$(E2E_VARIANT),default) $(NODE) e2e/e2e-real.ts
 
-bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic
+bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic SCENARIO=clusters|replace|storm
 	@$(NODE) bench/main.ts
 
 verify: install ## regenerates all that is generated, then fails on a dirty tree

@@ -17,6 +17,11 @@ export class Team {
     await this.#call('POST', '/clusters', body);
   }
 
+  /** Changes a cluster's spec by a merge patch. */
+  async change(name: string, spec: object): Promise<void> {
+    await this.#call('PATCH', `/clusters/${name}`, { spec });
+  }
+
   async delete(name: string): Promise<void> {
     await this.#call('DELETE', `/clusters/${name}`);
   }

@@ -1,5 +1,7 @@
 /** What is measured, from the environment. */
 export interface BenchOptions {
+  /** What is done; default `clusters`: clusters are made, idle, and go. */
+  scenario: 'clusters' | 'replace' | 'storm';
   /** How many clusters are made; default 50. */
   clusters: number;
   /** Workers of each, besides one control plane; default 3. */
@@ -41,6 +43,7 @@ export function readOptions(env: NodeJS.ProcessEnv): BenchOptions {
   };
   const clusters = whole('CLUSTERS', 50, 1);
   const options: BenchOptions = {
+    scenario: oneOf('SCENARIO', ['clusters', 'replace', 'storm']),
     clusters,
     workers: whole('WORKERS', 3, 0),
     kube: oneOf('KUBE', ['simulated', 'real']),

@@ -1,12 +1,10 @@
 import { POLLING } from './counts.ts';
-import type { Observations, Window } from './measure.ts';
+import type { Observations } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { sumOf } from './processes.ts';
 import { each, percentile, round } from './statistics.ts';
+import { type Groups, groups, isApiServer, isOurs, writesByUs } from './sums.ts';
 import type { BenchWorld } from './world.ts';
-
-/** Of a group of processes. */
-type Groups = Record<'services' | 'simulator' | 'redis' | 'kubeApiserver' | 'etcd', number>;
 
 /** What is printed; `bench/README.md` says what each figure means. */
 export interface Figures {
@@ -51,10 +49,6 @@ export interface Figures {
   /** Where it goes: a cluster's share of each counter. */
   detail: Record<string, Record<string, number>>;
 }
-
-const isService = (name: string): boolean => name.startsWith('services/');
-const isOurs = (name: string): boolean => isService(name) || name === 'redis';
-const isApiServer = (name: string): boolean => name === 'kubeApiserver' || name === 'etcd';
 
 /** Calls to the cloud that are about one machine: its port, its server, its volume. A list of ports is how a router's own is found. */
 const ABOUT_MACHINE = /^(?!neutron GET .*\/ports$).*\/(servers|ports|volumes)(\/|$)/;
@@ -133,10 +127,6 @@ export function report(o: BenchOptions, world: Pick<BenchWorld, 'empty'>, seen: 
   };
 }
 
-/** All writes of a window. Leases count only as far as services wrote them: the API server renews one of its own. */
-const writesByUs = (w: Window): number =>
-  sumOf(w.counts.apiWrites, (r) => r !== 'leases') + sumOf(w.counts.ownWrites, (n) => n.endsWith(' leases'));
-
 /** Writes of Events about Machines: their share of the Events that there are, of all writes of Events (repeated ones and refused ones, too). */
 function eventsOfMachines(seen: Observations): number {
   const all = sumOf(seen.events);
@@ -144,14 +134,6 @@ function eventsOfMachines(seen: Observations): number {
     ? 0
     : ((seen.events.Machine ?? 0) / all) * sumOf(seen.creation.counts.apiWrites, (r) => r === 'events');
 }
-
-const groups = (of: Record<string, number>): Groups => ({
-  services: round(sumOf(of, isService)),
-  simulator: round(of.simulator ?? 0),
-  redis: round(of.redis ?? 0),
-  kubeApiserver: round(of.kubeApiserver ?? 0),
-  etcd: round(of.etcd ?? 0),
-});
 
 const mean = (values: number[]): number =>
   values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;

@@ -7,6 +7,7 @@ import { SERVICES, type System, startSystem } from '@shoto/supervisor';
 import { type ManagementCluster, startManagementCluster } from '../e2e/lab/management-cluster.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuOf, growth, type Processes, sumOf } from './processes.ts';
+import { STORM_ENV } from './scenarios/storm-env.ts';
 
 /** A running system, and what its management API costs and writes when nobody uses it. */
 export interface BenchWorld {
@@ -45,7 +46,7 @@ export async function startBenchWorld(o: BenchOptions, say: (text: string) => vo
     const system = await startSystem({
       dir,
       ...(management ? { management } : {}),
-      env: profiling(o.profileDir),
+      env: { ...profiling(o.profileDir), ...(o.scenario === 'storm' ? STORM_ENV : {}) },
       // Quotas are no part of what is measured.
       simulator: { openstack: { latency: { profile: o.latency }, quotas: { default: UNLIMITED } } },
       say: (what) => say(`starting ${what}`),
