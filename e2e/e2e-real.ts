@@ -1,7 +1,7 @@
 /**
  * `make e2e-real`: a cluster on machines that run kubeadm, from the command line to nothing left.
  *
- * E2E_VARIANT says which: `default`, `ha`, `artifacts`, `floating-ip` or `machine-address` (`make e2e-real VARIANT=ha`).
+ * E2E_VARIANT says which: `default`, `ha`, `artifacts`, `floating-ip`, `machine-address` or `cattle` (`make e2e-real VARIANT=ha`).
  * The lab's OpenStack (Nova with lxc machines, Octavia) is installed and started where it is not there. Against another
  * OpenStack: E2E_CLOUDS_FILE, E2E_CLOUD, E2E_IMAGE, E2E_EXTERNAL_NETWORK, E2E_CHECKIN_HOST, and where they differ E2E_VERSION,
  * E2E_CONTROL_PLANE_FLAVOR, E2E_WORKER_FLAVOR, E2E_IMAGE_REPOSITORY, E2E_ZONES. E2E_KEEP=1 leaves everything as it is when it fails.
@@ -12,6 +12,7 @@ import { current } from './lab/openstack.ts';
 import { difference, type Holdings, holdings } from './leftovers.ts';
 import { until } from './poll.ts';
 import { artifacts } from './real-machines/artifacts.ts';
+import { cattle } from './real-machines/cattle.ts';
 import { standard } from './real-machines/default.ts';
 import { floatingIp } from './real-machines/floating-ip.ts';
 import { ha } from './real-machines/ha.ts';
@@ -25,6 +26,7 @@ const VARIANTS: Record<string, Variant> = {
   artifacts,
   'floating-ip': floatingIp,
   'machine-address': machineAddress,
+  cattle,
 };
 
 const started = Date.now();
@@ -91,7 +93,11 @@ const interrupted = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => reject(new Error(`ended by ${signal}`)));
 });
-const world = await startWorld('machines', {}, variant.cloud).catch(async (e: unknown) => {
+const world = await startWorld('machines', {
+  ...(variant.cloud ? { change: variant.cloud } : {}),
+  ...(variant.also ? { also: variant.also } : {}),
+  ...(variant.env ? { env: variant.env } : {}),
+}).catch(async (e: unknown) => {
   await variant.end?.();
   throw e;
 });

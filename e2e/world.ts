@@ -74,15 +74,21 @@ export const shotoEnv = (system: System): NodeJS.ProcessEnv => ({
 export const shoto = (system: System, args: string[]): Promise<Result> =>
   execute(join(root, 'node_modules/.bin/node'), [join(root, 'packages/cli/src/main.ts'), ...args], shotoEnv(system));
 
-/**
- * Starts the world of a tier. The lab of real parts is installed and started where it is not there.
- *
- * @param change - makes of a real cloud what the caller wants to see, such as another kind of API endpoint
- */
+/** What is otherwise about a world. */
+export interface WorldOptions {
+  simulator?: NonNullable<SystemOptions['simulator']>;
+  /** Makes of a real cloud what the caller wants to see, such as another kind of API endpoint. */
+  change?: (cloud: Cloud) => Promise<Cloud>;
+  /** Releases that a real cloud offers besides `v1.35.4`; the lab makes an image of each. */
+  also?: readonly string[];
+  /** More environment for every service. */
+  env?: Record<string, string>;
+}
+
+/** Starts the world of a tier. The lab of real parts is installed and started where it is not there. */
 export async function startWorld(
   t: Tier = tier,
-  simulator: NonNullable<SystemOptions['simulator']> = {},
-  change?: (cloud: Cloud) => Promise<Cloud>,
+  { simulator = {}, change, also = [], env }: WorldOptions = {},
 ): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'shoto-world-'));
   let management: ManagementCluster | undefined;
@@ -92,7 +98,7 @@ export async function startWorld(
       build: true,
       users: SERVICES.map((s) => ({ name: `shoto:${s}`, groups: [] })),
     });
-    cloud = (t === 'machines' ? ownCloud(process.env) : undefined) ?? (await labCloud(t));
+    cloud = (t === 'machines' ? ownCloud(process.env) : undefined) ?? (await labCloud(t, also));
     if (change) cloud = await change(cloud);
   }
   try {
@@ -101,6 +107,7 @@ export async function startWorld(
       ...(management ? { management } : {}),
       ...(cloud ? { cloud } : {}),
       simulator,
+      ...(env ? { env } : {}),
     });
     const client = createClient(await cloudFromText(system.cloudsYaml, cloud?.cloud ?? 'shoto'));
     const cloudAdmin = createClient(await cloudFromText(system.cloudsYaml, cloud ? 'admin' : 'shoto-admin'));
@@ -157,9 +164,26 @@ function ownCloud(env: NodeJS.ProcessEnv): Cloud | undefined {
 }
 
 /** The lab's OpenStack as a Region sees it. */
-async function labCloud(t: Tier): Promise<Cloud> {
+async function labCloud(t: Tier, also: readonly string[]): Promise<Cloud> {
   const lab = await up(t === 'api' ? 'fake' : 'libvirt');
-  const version = 'v1.35.4';
+  const overrides = parse(readFileSync(new URL('lab/kubeadm-overrides.yaml', import.meta.url), 'utf8')) as Record<
+    string,
+    string
+  >;
+  const releases: Cloud['releases'] = [];
+  for (const version of ['v1.35.4', ...also])
+    releases.push({
+      name: version,
+      version,
+      image: await ensureNodeImage(
+        lab,
+        version,
+        'node',
+        releases.map((r) => r.version),
+      ),
+      imageRepository: 'registry.shoto.local/k8s',
+      overrides,
+    });
   return {
     cloudsYaml: readFileSync(lab.cloudsFile, 'utf8'),
     cloud: 'lab',
@@ -168,18 +192,7 @@ async function labCloud(t: Tier): Promise<Cloud> {
     checkInHost: lab.hostAddress ?? '127.0.0.1',
     flavors: { controlPlane: 'm1.medium', worker: 'm1.small' },
     zones: ['nova'],
-    releases: [
-      {
-        name: version,
-        version,
-        image: await ensureNodeImage(lab, version),
-        imageRepository: 'registry.shoto.local/k8s',
-        overrides: parse(readFileSync(new URL('lab/kubeadm-overrides.yaml', import.meta.url), 'utf8')) as Record<
-          string,
-          string
-        >,
-      },
-    ],
+    releases,
     pollSeconds: 1,
   };
 }

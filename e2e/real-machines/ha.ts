@@ -1,6 +1,7 @@
 import type { Machine } from '@shoto/api';
 import { collect } from 'openstack-client-ts';
 import { until } from '../poll.ts';
+import { etcdIsHealthy } from './etcd.ts';
 import { podsTalk } from './pods.ts';
 import { type ClusterScene, expectThat, machinesOf, type Variant } from './scene.ts';
 import { userDataIsClean } from './user-data.ts';
@@ -12,7 +13,10 @@ export const ha: Variant = {
   nodes: 4,
   look: async (scene) => {
     await joinedOneByOne(scene);
-    await etcdIsHealthy(scene);
+    await etcdIsHealthy(
+      scene,
+      scene.nodes.filter((n) => !n.includes('default')),
+    );
     await endpointHasMembers(scene, 3);
     const workers = scene.nodes.filter((n) => n.includes('default'));
     await podsTalk(scene, [workers[0], scene.nodes.find((n) => !workers.includes(n))]);
@@ -47,30 +51,6 @@ async function joinedOneByOne(scene: ClusterScene): Promise<void> {
     );
   }
   scene.say(`control planes joined one after another: ${runs.map((r) => r.told).join(', ')}`);
-}
-
-async function etcdIsHealthy({ kubectl, nodes, say }: ClusterScene): Promise<void> {
-  const pki = '/etc/kubernetes/pki/etcd';
-  const certificates = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/server.crt`, '--key', `${pki}/server.key`];
-  const etcdctl = (...args: string[]) => {
-    const pod = `etcd-${nodes.find((n) => !n.includes('default'))}`;
-    const command = ['etcdctl', '--endpoints', 'https://127.0.0.1:2379', ...certificates, ...args];
-    return kubectl(['-n', 'kube-system', 'exec', pod, '--', ...command]);
-  };
-  const { members } = JSON.parse(await etcdctl('member', 'list', '-w', 'json')) as {
-    members: { name: string; isLearner?: boolean }[];
-  };
-  const health = JSON.parse(await etcdctl('endpoint', 'health', '--cluster', '-w', 'json')) as {
-    endpoint: string;
-    health: boolean;
-    took: string;
-  }[];
-  expectThat(
-    members.length === 3 && members.every((m) => !m.isLearner),
-    `etcd should have three voting members: ${JSON.stringify(members)}`,
-  );
-  expectThat(health.length === 3 && health.every((h) => h.health), `etcd is not healthy: ${JSON.stringify(health)}`);
-  say(`etcd: ${members.length} members, healthy in ${health.map((h) => h.took).join(', ')}`);
 }
 
 async function endpointHasMembers({ world, say }: ClusterScene, wanted: number): Promise<void> {

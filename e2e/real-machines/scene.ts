@@ -28,6 +28,10 @@ export interface Variant {
   args: string[];
   /** How many nodes must be Ready. */
   nodes: number;
+  /** Releases that are offered besides the first; the lab makes an image of each. */
+  also?: string[];
+  /** More environment for every service. */
+  env?: Record<string, string>;
   /** What is otherwise about the cloud; may start things, which `end` ends. */
   cloud?(cloud: Cloud): Promise<Cloud>;
   /** Before the cluster is made. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type Cluster,
   ClusterKind,
@@ -139,11 +140,21 @@ describe('a cluster that is deleted while it is made', () => {
 });
 
 describe('a quota that does not suffice', () => {
-  it('is named, and the cluster heals when it is raised', async () => {
+  it('is refused at the door where it is known, is named where it comes later, and the cluster heals when it is raised', async () => {
     const project = (await world.cloud.projectId())!;
     await world.cloudAdmin.compute.quotas.set(project, { instances: 2 });
     try {
-      expect((await world.shoto('create', 'cluster', 'poor', '--no-wait')).code).toBe(0);
+      const refused = await world.shoto('create', 'cluster', 'poor', '--no-wait');
+      expect(refused.code).toBe(4);
+      expect(refused.stderr).toMatch(/instances/);
+
+      // Accepted while there was room, which others then take before its first machine is made.
+      await world.cloudAdmin.compute.quotas.set(project, { instances: 100 });
+      const file = join(world.system.dir, 'poor.yaml');
+      writeFileSync(file, 'metadata: { name: poor }\nspec: { paused: true }\n');
+      expect((await world.shoto('create', 'cluster', '--file', file, '--no-wait')).code).toBe(0);
+      await world.cloudAdmin.compute.quotas.set(project, { instances: 2 });
+      expect((await world.shoto('resume', 'cluster', 'poor')).code).toBe(0);
       const told = await until(
         'the quota in a condition',
         async () => {

@@ -27,12 +27,14 @@ const gone = (cluster: string) => world.shoto('delete', 'cluster', cluster, '--t
 describe.runIf(tier === 'simulated')('a cluster is made whatever dies meanwhile', () => {
   beforeAll(async () => {
     world = await startWorld('simulated', {
-      openstack: {
-        latency: {
-          operations: {
-            'nova.server.boot': { medianMs: 1500 },
-            'nova.server.create': { medianMs: 300 },
-            'neutron.*': { medianMs: 100 },
+      simulator: {
+        openstack: {
+          latency: {
+            operations: {
+              'nova.server.boot': { medianMs: 1500 },
+              'nova.server.create': { medianMs: 300 },
+              'neutron.*': { medianMs: 100 },
+            },
           },
         },
       },
