@@ -52,6 +52,11 @@ export function structural(schema: z.ZodType): Json {
       const js = jsonSchema as Json;
       const meta = z.globalRegistry.get(zodSchema as unknown as z.ZodType) ?? {};
       if (meta.intOrString) {
+        // What holds of the number does not touch the text, and back: so both may stand side by side.
+        for (const part of (js.anyOf ?? []) as Json[]) {
+          const { type: _, format: __, ...holds } = part;
+          Object.assign(js, holds);
+        }
         delete js.anyOf;
         js['x-kubernetes-int-or-string'] = true;
       }

@@ -43,9 +43,18 @@ export const SERVER_GROUP_FIXED =
 /** A count of machines, or a share of the pool such as `25%`; as `maxSurge` of a Deployment. */
 const countOrShare = () =>
   z
-    .union([z.int().min(0).max(POOL_COUNT_MAX), z.string().regex(/^([0-9]|[1-9][0-9]|100)%$/)], {
-      error: 'must be a number of machines, 0 or more, or a share such as "25%"',
-    })
+    .union(
+      [
+        z.int().min(0).max(POOL_COUNT_MAX),
+        z
+          .string()
+          .max(4)
+          .regex(/^([0-9]|[1-9][0-9]|100)%$/),
+      ],
+      {
+        error: 'must be a number of machines, 0 or more, or a share such as "25%"',
+      },
+    )
     .meta({ intOrString: true });
 /** Whether a count or share is none at all. */
 export const isNone = (countOrShare: number | string): boolean => Number.parseInt(String(countOrShare), 10) === 0;
@@ -78,12 +87,6 @@ export const NO_ROOM =
 export const NodePool = NodePoolFields.meta({
   cel: [
     { rule: 'self.serverGroupPolicy == oldSelf.serverGroupPolicy', message: SERVER_GROUP_FIXED },
-    ...['maxSurge', 'maxUnavailable'].map((field) => ({
-      // What an int-or-string may be, its schema cannot say.
-      rule: `type(self.${field}) == string ? self.${field}.matches('^([0-9]|[1-9][0-9]|100)%$') : (self.${field} >= 0 && self.${field} <= ${POOL_COUNT_MAX})`,
-      message: `${field} must be a number of machines, 0 or more, or a share such as "25%"`,
-      fieldPath: `.${field}`,
-    })),
     { rule: `!(${none('maxSurge')} && ${none('maxUnavailable')})`, message: NO_ROOM },
   ],
 });
