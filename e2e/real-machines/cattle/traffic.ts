@@ -2,11 +2,15 @@ import { request } from 'node:http';
 import { connectionFromKubeconfig, type HasMeta, KubeClient, NODES, Reflector } from '@shoto/kube';
 import type { OpenStack } from 'openstack-client-ts';
 import { $ } from 'zx';
+import { until } from '../../poll.ts';
 import { expectThat } from '../scene.ts';
 
 /** How often the Service is asked, and how long an answer may take. */
 const EVERY_MS = 100;
 const ANSWER_MS = 5_000;
+/** How often a node that is not in its turn yet is checked, and how many checks it must answer in a row. */
+const CHECK_MS = 1_000;
+const CHECKS = 2;
 
 interface Node extends HasMeta {
   status?: { addresses?: { type: string; address: string }[]; conditions?: { type: string; status: string }[] };
@@ -38,7 +42,7 @@ function isBackEnd(node: Node): boolean {
 
 /**
  * Asks a Service by its NodePort every 100 ms, from this host, which is none of the cluster's machines. Takes its back ends from the Nodes as
- * a cloud's load balancer does: Ready, and not excluded.
+ * a cloud's load balancer does: Ready, not excluded, and in its turn only after it answered two health checks.
  */
 export class Traffic {
   readonly #nodes: Reflector<Node>;
@@ -46,6 +50,9 @@ export class Traffic {
   readonly #port: number;
   readonly #cidr: string;
   readonly #timer: NodeJS.Timeout;
+  readonly #checks: NodeJS.Timeout;
+  /** Health checks that a node answered in a row, by its UID. */
+  readonly #good = new Map<string, number>();
   #turn = 0;
   #tally: Tally = { asked: 0, failed: [] };
 
@@ -56,6 +63,7 @@ export class Traffic {
     this.#nodes = new Reflector<Node>({ client, type: NODES, onError: () => {} });
     this.#nodes.start();
     this.#timer = setInterval(() => this.#ask(), EVERY_MS);
+    this.#checks = setInterval(() => this.#check(), CHECK_MS);
   }
 
   /**
@@ -74,7 +82,10 @@ export class Traffic {
     expectThat(gateway !== undefined, `the router ${o.routerId} has no address outside`);
     await $({ quiet: true })`ip route replace ${cidr} via ${gateway}`;
     const connection = await connectionFromKubeconfig({ text: o.kubeconfig });
-    return new Traffic(new KubeClient({ connection, userAgent: 'shoto-e2e-traffic' }), o.port, cidr);
+    const traffic = new Traffic(new KubeClient({ connection, userAgent: 'shoto-e2e-traffic' }), o.port, cidr);
+    await until('a node in its turn', async () => [...traffic.#good.values()].some((n) => n >= CHECKS), 60_000);
+    traffic.take();
+    return traffic;
   }
 
   /** What came of it since the last call. */
@@ -86,39 +97,59 @@ export class Traffic {
 
   async end(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#checks);
     await this.#nodes.stop();
     await this.#client.close();
     await $({ quiet: true, nothrow: true })`ip route del ${this.#cidr}`;
   }
 
-  #ask(): void {
-    const backEnds = this.#nodes
+  #nodesReady(): Node[] {
+    return this.#nodes
       .list()
       .filter(isBackEnd)
       .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  /** Brings new nodes into their turn. One that is in it stays as long as its Node says so. */
+  #check(): void {
+    for (const node of this.#nodesReady()) {
+      const uid = node.metadata.uid ?? '';
+      const good = this.#good.get(uid) ?? 0;
+      if (good >= CHECKS) continue;
+      get(hostOf(node), this.#port, CHECK_MS).then(
+        () => this.#good.set(uid, good + 1),
+        () => this.#good.set(uid, 0),
+      );
+    }
+  }
+
+  #ask(): void {
+    const backEnds = this.#nodesReady().filter((n) => (this.#good.get(n.metadata.uid ?? '') ?? 0) >= CHECKS);
     const node = backEnds[this.#turn++ % Math.max(1, backEnds.length)];
-    const host = node?.status?.addresses?.find((a) => a.type === 'InternalIP')?.address;
     const tally = this.#tally;
     tally.asked++;
     const at = new Date().toISOString();
-    const fail = (why: string): void => {
-      tally.failed.push({ at, node: node?.metadata.name ?? 'none', why });
-    };
-    if (!host) {
-      fail('there is no node to ask');
-      return;
-    }
-    const asked = request(
-      { host, port: this.#port, path: '/', agent: false, signal: AbortSignal.timeout(ANSWER_MS) },
-      (answer) => {
-        answer.resume();
-        answer.once('end', () => {
-          if (answer.statusCode !== 200) fail(`status ${answer.statusCode}`);
-        });
-        answer.once('error', (e) => fail(`answer cut off: ${e.message}`));
-      },
+    get(node && hostOf(node), this.#port, ANSWER_MS).catch((e: Error) =>
+      tally.failed.push({ at, node: node?.metadata.name ?? 'none', why: e.message }),
     );
-    asked.once('error', (e) => fail(e.message));
-    asked.end();
   }
+}
+
+const hostOf = (node: Node): string | undefined =>
+  node.status?.addresses?.find((a) => a.type === 'InternalIP')?.address;
+
+/** One request on a connection of its own. @throws {Error} unless it is answered with 200, whole, and in time */
+async function get(host: string | undefined, port: number, timeoutMs: number): Promise<void> {
+  if (!host) throw new Error('there is no node to ask');
+  await new Promise<void>((resolve, reject) => {
+    const asked = request({ host, port, path: '/', agent: false, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
+      answer.resume();
+      answer.once('error', reject);
+      answer.once('end', () =>
+        answer.statusCode === 200 ? resolve() : reject(new Error(`status ${answer.statusCode}`)),
+      );
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
 }

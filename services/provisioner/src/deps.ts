@@ -28,6 +28,8 @@ export interface Times {
   gatherMs: number;
   /** What a person has to mend is looked at again after this. */
   recheckMs: number;
+  /** So old may an answer about quotas be that is only advice: a fleet that is changed at once asks its cloud once. */
+  adviceMs: number;
 }
 
 export const TIMES: Times = {
@@ -37,6 +39,7 @@ export const TIMES: Times = {
   lookAgainMs: 60_000,
   gatherMs: 2_000,
   recheckMs: 300_000,
+  adviceMs: 3_000,
 };
 
 /** What passes work with. Made in main.ts. */

@@ -30,6 +30,8 @@ export interface MachineMemory {
   rebootedAt?: number;
   /** When the server of a leaving machine was last looked at live, while its node was still in its cluster. */
   leavingLookedAt?: number;
+  /** The cloud was asked to delete its server. */
+  deleteAsked?: boolean;
   /** Volumes of the server, seen before it was deleted. */
   volumes?: string[];
 }

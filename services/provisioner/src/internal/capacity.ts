@@ -42,9 +42,25 @@ export async function quotasOf({ cloud }: RegionRuntime, signal: AbortSignal): P
   ];
 }
 
+const recent = new WeakMap<RegionRuntime, { at: number; quotas: Promise<QuotaLeft[]> }>();
+
+/** As {@link quotasOf}, or as somebody was told at most `maxAgeMs` ago. */
+async function recentQuotas(region: RegionRuntime, signal: AbortSignal, maxAgeMs: number): Promise<QuotaLeft[]> {
+  const known = recent.get(region);
+  if (known && performance.now() - known.at < maxAgeMs) {
+    // What failed, or whose asker went away, is nobody's answer.
+    const quotas = await known.quotas.catch(() => undefined);
+    if (quotas) return quotas;
+  }
+  const quotas = quotasOf(region, signal);
+  recent.set(region, { at: performance.now(), quotas });
+  return await quotas;
+}
+
 /**
  * What machines take, beside what the quotas leave.
  *
+ * @param maxAgeMs - how old the quotas may be
  * @throws {TerminalError} `FlavorNotFound`, with the field
  * @throws {ReconcileError} the cloud does not say
  */
@@ -52,10 +68,11 @@ export async function capacityOf(
   region: RegionRuntime,
   needs: readonly { flavor: string; count: number }[],
   signal: AbortSignal,
+  maxAgeMs: number,
 ): Promise<Capacity> {
   const sizes = await Promise.all(needs.map((n, i) => region.references.size(`needs.machines[${i}].flavor`, n.flavor)));
   const amounts = needs.map((n, i) => amountsOf(sizes[i] as { vcpus: number; ram: number }, n.count));
-  const quotas = await quotasOf(region, signal);
+  const quotas = await recentQuotas(region, signal, maxAgeMs);
   return {
     resources: quotas.map((q) => ({ ...q, needed: amounts.reduce((sum, a) => sum + a[q.name], 0) })),
   };

@@ -18,7 +18,7 @@ import type { InternalDeps } from './server.ts';
  */
 export const internalDeps = (d: Deps, regionOf: (name: string) => Region | undefined): InternalDeps => ({
   plan: (ref, spec, signal) => planOf(d, regionOf, ref, spec, signal),
-  capacity: (region, machines, signal) => capacityOf(d.region(region), machines, signal),
+  capacity: (region, machines, signal) => capacityOf(d.region(region), machines, signal, d.times.adviceMs),
   log: d.log,
 });
 

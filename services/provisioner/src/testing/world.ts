@@ -46,6 +46,7 @@ const QUICK: Times = {
   gatherMs: 50,
   lookAgainMs: 300,
   recheckMs: 200,
+  adviceMs: 0,
 };
 
 /** A whole world around the provisioner: a simulated cloud, a simulated Kubernetes API, both over HTTP. */

@@ -91,17 +91,19 @@ async function serversOf(pass: MachinePass): Promise<string[]> {
 
 async function deleteOne(pass: MachinePass, id: string): Promise<void> {
   const { region, key, signal, memory, d } = pass;
-  const server = await readServer(pass, id);
-  if (!server) return;
+  // Where nothing is to be learned from it first, a server is not looked at before it is deleted, only afterwards.
+  const server = isLookedAtFirst(pass) ? await readServer(pass, id) : undefined;
+  if (isLookedAtFirst(pass) && !server) return;
   memory.serverId = id;
-  memory.volumes ??= rootVolumesOf(server);
-  if (server['OS-EXT-STS:task_state'] !== 'deleting') {
+  if (server) memory.volumes ??= rootVolumesOf(server);
+  if (server?.['OS-EXT-STS:task_state'] !== 'deleting') {
     await region.cloud.remove(
       `delete the server of ${key}`,
       (c, o) =>
-        server.status === 'SOFT_DELETED' ? c.compute.servers.forceDelete(id, o) : c.compute.servers.delete(id, o),
+        server?.status === 'SOFT_DELETED' ? c.compute.servers.forceDelete(id, o) : c.compute.servers.delete(id, o),
       signal,
     );
+    memory.deleteAsked = true;
     region.servers.expect(id);
   }
   // The region's poller wakes us; a look of our own is only for when it does not.
@@ -111,6 +113,13 @@ async function deleteOne(pass: MachinePass, id: string): Promise<void> {
     Math.min(10_000, d.times.lookAgainMs),
   );
 }
+
+/** Whether a server's state matters before it is deleted: what became of an earlier call, which volumes it has, whether it is there at all. */
+const isLookedAtFirst = ({ memory, machine }: MachinePass): boolean =>
+  memory.deleteAsked === true ||
+  machine.spec.rootVolume !== undefined ||
+  machine.status?.server?.state === 'Gone' ||
+  machine.status?.server?.id === undefined;
 
 /** Volumes that go with the server. Others were attached later, by people or by a cluster's CSI driver: Nova lets go of them, and they stay. */
 const rootVolumesOf = (server: Server): string[] =>
@@ -145,6 +154,5 @@ async function deletePort(pass: MachinePass): Promise<void> {
     if (!isConflict(e)) throw e;
     throw new WaitingError('PortInUse', `the port of ${key} is still in use`, 1_000);
   }
-  const left = await region.cloud.find(`look up the port of ${key}`, (c, o) => c.network.ports.get(id, o), signal);
-  if (left) throw new WaitingError('PortDeleting', `the cloud is deleting the port of ${key}`, 1_000);
+  // Neutron answers when the port is out of its database; a call without an answer is repeated, until it says 204 or 404.
 }
