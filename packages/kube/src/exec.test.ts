@@ -50,6 +50,13 @@ async function failure(call: Promise<unknown>): Promise<KubeError> {
 }
 
 describe('a command in a container', () => {
+  it('asks for no form of the answer: an API server of 1.36 hands the upgrade to the kubelet, which knows none', async () => {
+    const { client } = await served((s) =>
+      s.headers.accept === '*/*' ? ends(s) : { status: 406, body: { message: '406: Not Acceptable' } },
+    );
+    expect(await client.exec(POD, 'etcd', ['true'], PATIENT)).toMatchObject({ exitCode: 0 });
+  });
+
   it('is asked for word by word, with the certificate of the connection, and says what it said', async () => {
     const { server, client, metrics } = await served((s) => {
       s.say(1, '');

@@ -115,7 +115,8 @@ export class Transport {
     let status = 0;
     let aborted = false;
     try {
-      const headers = await this.#headers({}, false);
+      // From 1.36 on an API server passes the upgrade on to the kubelet as it is, which answers 406 to whoever asks for JSON.
+      const headers = await this.#headers({ accept: '*/*' }, false);
       const connect = { ...this.#tls(), allowH2: false };
       const value = await run({ origin: this.#origin + this.#prefix, headers, connect });
       status = 101;

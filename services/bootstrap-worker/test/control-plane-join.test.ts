@@ -1,5 +1,5 @@
 import { type Cluster, type KubernetesRelease, KubernetesReleaseKind, type Machine, resourceOf } from '@shoto/api';
-import { CONFIGMAPS, type HasMeta } from '@shoto/kube';
+import { CLUSTERROLEBINDINGS, CONFIGMAPS, type HasMeta } from '@shoto/kube';
 import { until } from '@shoto/service/testing';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -158,6 +158,11 @@ describe('a control-plane machine of a newer release', () => {
     });
     expect(config('kubelet-config', 'kubelet')).toMatchObject({ cgroupDriver: 'systemd', maxPods: 200 });
     expect(release(s.clusterNow(cluster))).toBe('v1.36.3');
+    // From 1.36 on an API server may enter kubelets by this binding only, and a join does not make it.
+    await expect(workload.get(CLUSTERROLEBINDINGS, { name: 'kubeadm:apiserver-kubelet-client' })).resolves.toMatchObject({
+      roleRef: { name: 'system:kubelet-api-admin' },
+      subjects: [{ kind: 'User', name: 'kube-apiserver-kubelet-client' }],
+    });
 
     workload.writes.length = 0;
     installs(await ask(s, url, joiners[0] as Machine)); // again, after an answer was lost

@@ -3,6 +3,7 @@ import { CONFIGMAPS, type HasMeta } from '@shoto/kube';
 import { parse, stringify } from 'yaml';
 import { type Mapping, merge, parseOverride } from '../kubeadm/merge.ts';
 import type { Kube } from '../world.ts';
+import { applyKubeadmRoles } from './kubeadm-roles.ts';
 
 /** What is needed for a join to another release, and is not as kubeadm left it. The message says what, and what to do. */
 export class ConfigError extends Error {}
@@ -86,7 +87,7 @@ export async function changeDocument(
 }
 
 /**
- * Brings what joining machines read in the cluster to a release: kubeadm takes the version that it installs from there. Safe to repeat,
+ * Brings what joining machines need in the cluster to a release: kubeadm takes the version that it installs from there. Safe to repeat,
  * and to turn back as long as no control-plane machine of a newer release has joined.
  *
  * @throws {ConfigError} {@link OverrideError} {@link KubeError}
@@ -96,6 +97,7 @@ export async function writeKubeadmConfig(
   release: KubernetesRelease,
   signal?: AbortSignal,
 ): Promise<void> {
+  await applyKubeadmRoles(workload, signal);
   await changeDocument(workload, KUBEADM, (before) => clusterConfigurationFor(before, release), signal);
   await changeDocument(workload, KUBELET, (before) => kubeletConfigurationFor(before, release), signal);
 }
