@@ -13,8 +13,8 @@ import { type NodeView, type PodView, sameNode, trimNode } from './node.ts';
 
 /** Silence after which a cluster counts as unreachable, in milliseconds. */
 const SILENCE_MS = 90_000;
-/** After an error it is asked so often whether the cluster answers again. */
-const PROBE_MS = 5_000;
+/** After an error it is asked whether the cluster answers: soon at first, since a connection breaks with each control-plane machine that goes. */
+const PROBE_MS = { first: 1_000, again: 5_000 };
 /** A look before a deed may take so long. */
 const LOOK_MS = 5_000;
 
@@ -22,7 +22,9 @@ interface Watch {
   namespace: string;
   cluster: string;
   reflector: Reflector<NodeView>;
-  /** What the last error said; none while the cluster answers. */
+  /** The watch broke, and nothing was heard since. */
+  broken: boolean;
+  /** Why the cluster does not answer; none while it does, or one broken connection is all that is known. */
   error: string | undefined;
   /** Ends the timer of the next probe. */
   unprobe: (() => void) | undefined;
@@ -68,6 +70,7 @@ export class NodeWatches {
     const at = { namespace: cluster.metadata.namespace!, cluster: cluster.metadata.name };
     const watch: Watch = {
       ...at,
+      broken: false,
       error: undefined,
       unprobe: undefined,
       reflector: new Reflector<NodeView>({
@@ -80,19 +83,17 @@ export class NodeWatches {
           this.#o.onNode(at.namespace, (now ?? before)!.metadata.name);
         },
         onSynced: () => {
+          watch.broken = false;
           watch.error = undefined;
           watch.unprobe?.();
           watch.unprobe = undefined;
           this.#o.onCluster(at.namespace, at.cluster);
         },
-        onError: (e) => {
-          const words = e instanceof Error ? e.message : String(e);
-          watch.unprobe ??= this.#o.clock.after(PROBE_MS, () => void this.#probe(uid, watch, client));
-          if (watch.error === words) return;
+        onError: () => {
+          watch.unprobe ??= this.#o.clock.after(PROBE_MS.first, () => void this.#probe(uid, watch, client));
+          if (watch.broken) return;
+          watch.broken = true;
           this.#o.onLost(uid);
-          watch.error = words;
-          this.#o.log.warn({ cluster: at.cluster, err: words }, 'watch of nodes');
-          this.#o.onCluster(at.namespace, at.cluster);
         },
       }),
     };
@@ -107,11 +108,16 @@ export class NodeWatches {
    */
   async #probe(uid: string, watch: Watch, client: KubeClient): Promise<void> {
     watch.unprobe = undefined;
-    if (watch.error === undefined || this.#watches.get(uid) !== watch) return;
+    if (!watch.broken || this.#watches.get(uid) !== watch) return;
     try {
       await client.list(NODES, { limit: 1 });
-    } catch {
-      watch.unprobe = this.#o.clock.after(PROBE_MS, () => void this.#probe(uid, watch, client));
+    } catch (e) {
+      watch.unprobe = this.#o.clock.after(PROBE_MS.again, () => void this.#probe(uid, watch, client));
+      const words = e instanceof Error ? e.message : String(e);
+      if (watch.error === words) return;
+      watch.error = words;
+      this.#o.log.warn({ cluster: watch.cluster, err: words }, 'a cluster does not answer');
+      this.#o.onCluster(watch.namespace, watch.cluster);
       return;
     }
     watch.reflector.relist();

@@ -116,9 +116,26 @@ describe('the service as it is wired', () => {
     const s = await scenario();
     await started(s);
     await until(() => reachable(s.management) === 'True');
+    s.workload.intercept = (_req, res) => {
+      res.writeHead(503).end('{}');
+      return true;
+    };
     s.workload.endWatches('reset');
     await until(() => reachable(s.management) === 'False');
+    s.workload.intercept = undefined;
+    await until(() => reachable(s.management) === 'True', 15_000);
+  }, 30_000);
+
+  it('says nothing of one connection that breaks: each control-plane machine that goes breaks some', async () => {
+    const s = await scenario();
+    await started(s);
     await until(() => reachable(s.management) === 'True');
+    const lists = () => s.workload.requests.filter((r) => r.path === '/api/v1/nodes' && !r.query.has('watch')).length;
+    const [before, writes] = [lists(), s.management.requests.filter((r) => r.method === 'PATCH').length];
+    s.workload.endWatches('reset');
+    await until(() => lists() >= before + 2); // asked whether it answers, then listed anew
+    expect(reachable(s.management)).toBe('True');
+    expect(s.management.requests.filter((r) => r.method === 'PATCH')).toHaveLength(writes);
   });
 
   it('sees a node that went while the service was away', async () => {
