@@ -28,12 +28,12 @@ test: install redis ## all checks and tests that need no more than Node and Redi
 	@$(NODE) scripts/test.ts
 
 soak: install redis ## the model-based test with RUNS=1000 sequences, and every kill point; SEED= for the same again
-	@PATH=$(CURDIR)/$(BIN):$$PATH RUNS=$(or $(RUNS),1000) SEED=$(SEED) POINTS=$(or $(POINTS),all) $(BIN)/vitest run e2e/model
+	@PATH=$(CURDIR)/$(BIN):$$PATH RUNS=$(or $(RUNS),1000) SEED=$(or $(SEED),$$RANDOM) POINTS=$(or $(POINTS),all) $(BIN)/vitest run e2e/model
 
 test-real: install redis ## the same stories on real etcd, kube-apiserver and OpenStack (root, Debian 12)
 	@$(NODE) e2e/test-real.ts
 
-e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address
+e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address|cattle
 	@E2E_VARIANT=$(or $(VARIANT),$(E2E_VARIANT),default) $(NODE) e2e/e2e-real.ts
 
 bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic SCENARIO=clusters|replace|storm

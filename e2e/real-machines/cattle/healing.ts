@@ -39,7 +39,7 @@ export async function workerPoweredOff(scene: ClusterScene, traffic: Traffic): P
   const after = (await machinesIn(scene, 'default')).find((m) => m.metadata.name === worker.metadata.name);
   expectThat(after?.status?.server.id === idOf(worker), `${worker.metadata.name} was replaced, not started`);
   const { asked, failed } = traffic.take();
-  scene.say(`started again by an order (${after?.status?.health.order?.action}); workers ${names.join(', ')}`);
+  scene.say(`started again by order ${after?.status?.server.handled}; workers ${names.join(', ')}`);
   scene.say(`${asked} requests, ${failed.length} failed while its power was off`);
 }
 
@@ -55,7 +55,7 @@ export async function workerBroken(scene: ClusterScene): Promise<void> {
   scene.say(`the kubelet of ${worker.metadata.name} is gone for good`);
   await until(
     'the machine goes',
-    async () => !(await machinesIn(scene, 'default')).some((m) => m.metadata.name === worker.metadata.name),
+    async () => !(await machinesIn(scene, 'default')).some((m) => m.metadata.uid === worker.metadata.uid),
     30 * MINUTES,
     1_000,
   );

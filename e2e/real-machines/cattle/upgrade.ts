@@ -27,7 +27,11 @@ export async function upgrade(scene: ClusterScene, traffic: Traffic, to: string)
   const workers = await settled(scene, 'default', 2, 5 * MINUTES);
   await etcdIsHealthy(scene, masters);
   const now = [...masters, ...workers];
-  const kept = before.filter((m) => now.includes(m.metadata.name)).map((m) => m.metadata.name);
+  // By their UIDs: a new machine may have the name of one that is gone.
+  const stands = new Set(
+    [...(await machinesIn(scene, 'control-plane')), ...(await machinesIn(scene, 'default'))].map((m) => m.metadata.uid),
+  );
+  const kept = before.filter((m) => stands.has(m.metadata.uid)).map((m) => m.metadata.name);
   expectThat(kept.length === 0, `these are not new: ${kept.join(', ')}`);
 
   const nodes = await until('nodes of the old machines gone', async () => {

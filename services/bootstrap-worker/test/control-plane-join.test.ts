@@ -159,7 +159,9 @@ describe('a control-plane machine of a newer release', () => {
     expect(config('kubelet-config', 'kubelet')).toMatchObject({ cgroupDriver: 'systemd', maxPods: 200 });
     expect(release(s.clusterNow(cluster))).toBe('v1.36.3');
     // From 1.36 on an API server may enter kubelets by this binding only, and a join does not make it.
-    await expect(workload.get(CLUSTERROLEBINDINGS, { name: 'kubeadm:apiserver-kubelet-client' })).resolves.toMatchObject({
+    await expect(
+      workload.get(CLUSTERROLEBINDINGS, { name: 'kubeadm:apiserver-kubelet-client' }),
+    ).resolves.toMatchObject({
       roleRef: { name: 'system:kubelet-api-admin' },
       subjects: [{ kind: 'User', name: 'kube-apiserver-kubelet-client' }],
     });

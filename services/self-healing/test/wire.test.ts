@@ -123,7 +123,7 @@ describe('the service as it is wired', () => {
     s.workload.endWatches('reset');
     await until(() => reachable(s.management) === 'False');
     s.workload.intercept = undefined;
-    await until(() => reachable(s.management) === 'True', 15_000);
+    await until(() => reachable(s.management) === 'True', { timeoutMs: 15_000 });
   }, 30_000);
 
   it('says nothing of one connection that breaks: each control-plane machine that goes breaks some', async () => {

@@ -143,8 +143,7 @@ async function act(
     // An exec that fails is looked at again soon, beside another member perhaps: with a growing pause a machine would stand for minutes.
     const reason = e instanceof EtcdctlError ? 'Refused' : 'NoAnswer';
     log.warn({ err: e, reason }, 'a member is not taken out of etcd');
-    if (step.machine)
-      await sayMember(d, step.machine, { status: 'False', reason, message: withoutNumbers(e.message) });
+    if (step.machine) await sayMember(d, step.machine, { status: 'False', reason, message: withoutNumbers(e.message) });
     return { againMs: AGAIN_MS.held };
   }
   log.info('member taken out of etcd');
