@@ -39,16 +39,21 @@ const AGAIN_MS = { deed: 200, held: 5_000, silent: 10_000, stopped: 15_000, unwe
 /** So long an etcd may be silent until it is called lost: elections and restarts take seconds. */
 const LOST_AFTER_MS = 60_000;
 const PROBE_MS = 3_000;
+/** For so long a machine counts as having just joined. */
+const JOINED_MS = 60_000;
 
 /** Control-plane Machines of a Cluster, as this process knows them. */
 const knownMachines = (world: World, cluster: Cluster): Machine[] =>
   world.machines.byIndex('cluster', uidOf(cluster)).filter((m) => m.spec.role === 'control-plane');
 
 /** Whether there is a reason to look into a cluster's etcd: a member is to go, a machine is to join, or it was not well when last seen. */
-export function needsLook(map: ControlPlane, machines: readonly Machine[]): boolean {
-  const joins = machines.some(
-    (m) => m.metadata.uid === map.joinMachine && !m.status?.bootstrap.joinedAt && !m.metadata.deletionTimestamp,
-  );
+export function needsLook(map: ControlPlane, machines: readonly Machine[], now: number): boolean {
+  const joins = machines.some((m) => {
+    if (m.metadata.uid !== map.joinMachine || m.metadata.deletionTimestamp) return false;
+    const at = m.status?.bootstrap.joinedAt;
+    // One look after it has joined, too: what is said of the members is of before.
+    return at === undefined || now - Date.parse(at) < JOINED_MS;
+  });
   return (
     joins ||
     findCondition(map.conditions, CLUSTER_CONDITIONS.etcdHealthy)?.status === 'False' ||
@@ -68,7 +73,7 @@ export async function keepMembership(
   say: SayCluster,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (!needsLook(controlPlaneOf(cluster), knownMachines(d.world, cluster))) return undefined;
+  if (!needsLook(controlPlaneOf(cluster), knownMachines(d.world, cluster), d.clock.now())) return undefined;
   // Live: a cache that lags would take a member for nobody's.
   const namespace = cluster.metadata.namespace ?? '';
   const machines = (await d.kube.listAll<Machine>(MACHINES, { namespace }, { signal })).filter(
