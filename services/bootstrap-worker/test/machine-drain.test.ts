@@ -138,6 +138,24 @@ describe('a worker that leaves a living cluster', () => {
     expect(isHeld(s, m)).toBe(true);
   });
 
+  it('and is silent counts as lost after ten minutes: its Node stays until its server is gone', async () => {
+    const { m, s } = await leaving([pod('web-1', going)], { node: { status: silent(START + 60_000) } });
+    await cordoned(s, m);
+    await s.clock.advance(6 * 60_000);
+    await expect(run(s, m)).rejects.toMatchObject({ reason: 'NodeSilent' });
+    expect(said(s, m)?.message).toContain('or counts as lost at 2026-01-01T00:11:00Z');
+    await s.clock.advance(5 * 60_000);
+    await run(s, m);
+    expect(isHeld(s, m)).toBe(false);
+    expect(s.events).toContainEqual(
+      expect.objectContaining({
+        reason: 'DrainTimedOut',
+        message: 'its node has been silent since 2026-01-01T00:01:00Z and counts as lost; left on it: default/web-1',
+      }),
+    );
+    expect(nodeNow(s, m)).toBeDefined();
+  });
+
   it('and is silent waits quietly for five minutes, then says once which pods and what to do', async () => {
     const { m, s, w } = await leaving(
       [1, 2, 3, 4].map((n) => pod(`web-${n}`, going)),

@@ -146,9 +146,13 @@ async function act(
   } catch (e) {
     if (!(e instanceof EtcdctlError || e instanceof KubeError)) throw e;
     // An exec that fails is looked at again soon, beside another member perhaps: with a growing pause a machine would stand for minutes.
-    const reason = e instanceof EtcdctlError ? 'Refused' : 'NoAnswer';
-    log.warn({ err: e, reason }, 'a member is not taken out of etcd');
-    if (step.machine) await sayMember(d, step.machine, { status: 'False', reason, message: withoutNumbers(e.message) });
+    log.warn({ err: e }, 'a member is not taken out of etcd');
+    const message = withoutNumbers(e.message);
+    const why: Verdict =
+      e instanceof EtcdctlError
+        ? { status: 'False', reason: 'Refused', message }
+        : { status: 'False', reason: 'NoAnswer', message };
+    if (step.machine) await sayMember(d, step.machine, why);
     return { againMs: AGAIN_MS.held };
   }
   log.info('member taken out of etcd');

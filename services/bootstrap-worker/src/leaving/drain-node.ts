@@ -1,6 +1,6 @@
 import type { Machine } from '@shoto/api';
 import { drainOnce, type Leaving, mustGo, type Pod, podsOn } from '../workload/drain.ts';
-import { type Held, heldBy } from '../workload/held.ts';
+import { type Held, heldBy, SILENT_LOST_MS } from '../workload/held.ts';
 import { cordon } from '../workload/node.ts';
 import type { Kube } from '../world.ts';
 
@@ -14,6 +14,8 @@ export type Round =
   /** It takes its time. `isNew`: it has just begun. */
   | { state: 'going'; isNew: boolean; pods: number }
   | { state: 'held'; held: Held }
+  /** Nobody has heard of its kubelet for so long that nobody will end its pods: it goes as a lost one does. */
+  | { state: 'lost'; left: readonly Leaving[]; since: string }
   /** The pods are out, or it was given up: then `left` are still there. `staying`: all pods on the node. */
   | { state: 'out'; left: readonly Leaving[]; staying: readonly Pod[] };
 
@@ -42,6 +44,8 @@ export async function drainRound(
   const isLate = timeoutSeconds > 0 && o.now >= beganAt + timeoutSeconds * 1000;
   if (left.length === 0 || isLate) return { state: 'out', left, staying };
   const serverId = machine.status?.server.id;
+  if (!o.keep && silentSince !== undefined && o.now - Date.parse(silentSince) >= SILENT_LOST_MS)
+    return { state: 'lost', left, since: silentSince };
   const held = heldBy(left, { node, serverId, silentSince, beganAt, timeoutSeconds, now: o.now });
   return held ? { state: 'held', held } : { state: 'going', isNew, pods: left.length };
 }

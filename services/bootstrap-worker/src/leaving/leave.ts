@@ -55,6 +55,14 @@ export async function leave(
       const isMemberFirst = out.next === 'member' && round.held.reason === 'NodeSilent';
       return isMemberFirst ? await waits(d, machine, waitingForMember()) : await held(d, machine, round.held);
     }
+    if (round.state === 'lost') {
+      if (out.next === 'member') return await waits(d, machine, waitingForMember());
+      // Its Node goes when its server is gone, as of any lost machine: until then its pods may run.
+      const message = `its node has been silent since ${round.since} and counts as lost; left on it: ${names(round.left.map(podKey))}`;
+      await say(d, machine, 'DrainTimedOut', message);
+      await drainTimedOut(d.events, machine, message);
+      return release(d, machine, signal);
+    }
     if (round.state === 'out') {
       if (round.left.length > 0) await givenUp(d, machine, round.left.map(podKey));
       if (!out.isMemberGone) await volumesOff(d, workload, machine, round.staying, signal);

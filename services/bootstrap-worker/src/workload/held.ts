@@ -9,6 +9,8 @@ export interface Held {
 
 /** A node that is silent for this long, or a pod that is this late, does not come right within the next seconds. */
 const PATIENCE_MS = 300_000;
+/** A leaving node that is silent for this long counts as lost. Its server is deleted before its Node, so nothing of it runs on. */
+export const SILENT_LOST_MS = 600_000;
 /** A budget that refuses for a shorter time only waits for a replica elsewhere: that is how a drain goes. */
 const REFUSED_MS = 10_000;
 
@@ -40,7 +42,7 @@ export function heldBy(
   if (isLate(o.silentSince))
     return {
       reason: 'NodeSilent',
-      message: `node ${o.node} has been silent since ${o.silentSince}, so nobody ends its pods: ${names(pods.map(podKey))}. It goes on by itself when the node answers again${giveUp}. If its server is dead, delete it in the cloud (openstack server delete ${o.serverId ?? o.node}): the node is then removed without waiting. Or, where they surely run no more, end the pods by force: kubectl delete pod -n ${first.namespace} ${first.name} --force --grace-period=0`,
+      message: `node ${o.node} has been silent since ${o.silentSince}, so nobody ends its pods: ${names(pods.map(podKey))}. It goes on by itself when the node answers again, or counts as lost at ${timestamp(Date.parse(o.silentSince ?? '') + SILENT_LOST_MS)}${giveUp}. If its server is dead, delete it in the cloud (openstack server delete ${o.serverId ?? o.node}): the node is then removed without waiting. Or, where they surely run no more, end the pods by force: kubectl delete pod -n ${first.namespace} ${first.name} --force --grace-period=0`,
     };
   const refused = pods.filter((p) => p.refused);
   if (refused.length > 0 && o.now - o.beganAt >= REFUSED_MS)
