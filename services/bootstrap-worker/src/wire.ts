@@ -9,7 +9,7 @@ import {
 } from '@shoto/api';
 import { type KubeClient, keyOf, Reflector, recordEvent, refOf, type WorkloadPool } from '@shoto/kube';
 import { type Engine, Feeder } from '@shoto/reconciler';
-import type { Clock, Logger, Registry } from '@shoto/service';
+import type { Clock, InternalServer, Logger, Registry } from '@shoto/service';
 import { CheckInCertificate } from './check-in/certificate.ts';
 import { CheckIns } from './check-in/check-ins.ts';
 import { RateLimit } from './check-in/rate-limit.ts';
@@ -18,7 +18,7 @@ import { Wakeups } from './check-in/wakeups.ts';
 import { DepartedNodes } from './departed.ts';
 import { watchFleet } from './fleet.ts';
 import { Kubeconfigs } from './internal/kubeconfigs.ts';
-import { type InternalServer, startInternalServer } from './internal/server.ts';
+import { startInternalServer } from './internal/server.ts';
 import type { MachineDeps } from './machine-deps.ts';
 import { createServiceMetrics } from './metrics.ts';
 import { sweepNodes } from './node-sweep.ts';

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import type { Cluster } from '@shoto/api';
 import { createAuthority, issue, type KeyedCertificate, publicKeyHash } from '@shoto/pki';
-import { systemClock } from '@shoto/service';
+import { type InternalServer, systemClock } from '@shoto/service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { isTicketOf } from '../src/check-in/ticket.ts';
 import { Kubeconfigs } from '../src/internal/kubeconfigs.ts';
-import { type InternalServer, startInternalServer } from '../src/internal/server.ts';
+import { startInternalServer } from '../src/internal/server.ts';
 import { ensureInstallationSecrets } from '../src/secrets/installation.ts';
 import { MACHINES, uidOf } from '../src/world.ts';
 import { aCluster, aMachine, aRegion } from './builders.ts';

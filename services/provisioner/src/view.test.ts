@@ -66,3 +66,12 @@ it('takes an object without its last finalizer for gone', () => {
   view.wrote({ metadata, owner: 'web' });
   expect(ofWeb()).toEqual([]);
 });
+
+it('does not show what is gone while the cache still has it, nor hide for ever what came back', async () => {
+  const { view, clock, ofWeb } = scenario({ metadata: { name: 'a', resourceVersion: '4', uid: 'u1' }, owner: 'web' });
+  view.forget('a', 'u1');
+  expect([view.get('a'), ofWeb()]).toEqual([undefined, []]);
+  expect(await view.read('a')).toBeUndefined();
+  await clock.advance(60_000); // restored from a backup, with its UID
+  expect(view.get('a')).toBeDefined();
+});

@@ -73,14 +73,17 @@ export class View<T extends HasMeta> {
     if (uid) this.#gone.set(uid, now);
   }
 
-  #newest(key: string, cached: T | undefined): T | undefined {
+  #newest(key: string, seen: T | undefined): T | undefined {
+    // What is known to be gone may stand in the cache until the watch has brought that.
+    const goneAt = this.#gone.get(seen?.metadata.uid ?? '');
+    const cached = goneAt !== undefined && this.#clock.now() - goneAt <= KEPT_MS ? undefined : seen;
     const written = this.#written.get(key);
     if (!written) return cached;
     const age = this.#clock.now() - written.at;
-    const seen =
+    const isSeen =
       cached !== undefined &&
       !isNewer(written.object.metadata.resourceVersion ?? '', cached.metadata.resourceVersion ?? '');
-    if (seen || age > KEPT_MS) {
+    if (isSeen || age > KEPT_MS) {
       this.#written.delete(key);
       return cached;
     }

@@ -1,10 +1,10 @@
 import type { ChangePlan, Cluster, Machine } from '@shoto/api';
-import { createLogger } from '@shoto/service';
+import { createLogger, type InternalServer } from '@shoto/service';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority, issue, type KeyedCertificate } from '../../../packages/pki/src/index.ts';
 import { internalDeps } from '../src/internal/plan.ts';
-import { type InternalServer, startInternalServer } from '../src/internal/server.ts';
+import { startInternalServer } from '../src/internal/server.ts';
 import { CLUSTERS, MACHINES, startWorld, type World } from '../src/testing/world.ts';
 
 let world: World;

@@ -5,8 +5,8 @@ import type { TLSSocket } from 'node:tls';
 import { KubeError } from '@shoto/kube';
 import { type KeyedCertificate, publicKeyHash } from '@shoto/pki';
 import type { Logger } from '@shoto/service';
+import { answerJson, answerProblem, HttpProblem, readJson } from '@shoto/service';
 import type { z } from 'zod';
-import { answerJson, answerProblem, HttpProblem, readJson } from '../http.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CheckIns } from './check-ins.ts';
 import { CheckInRequest, Refusal, StepReport } from './protocol.ts';
@@ -74,10 +74,12 @@ export async function startCheckInServer(o: {
     if (path !== '/v1/check-in' && path !== '/v1/steps')
       throw new HttpProblem(404, 'NotFound', 'try POST /v1/check-in or /v1/steps');
     if (req.method !== 'POST') throw new HttpProblem(405, 'MethodNotAllowed', 'only POST');
-    if (closing) throw new HttpProblem(503, 'Stopping', 'this server is stopping', 1);
+    if (closing) throw new HttpProblem(503, 'Stopping', 'this server is stopping', { retryAfterSeconds: 1 });
     const waitSeconds = o.rateLimit.take(req.socket.remoteAddress ?? '');
     if (waitSeconds > 0)
-      throw new HttpProblem(429, 'TooManyRequests', 'too many requests from this address', waitSeconds);
+      throw new HttpProblem(429, 'TooManyRequests', 'too many requests from this address', {
+        retryAfterSeconds: waitSeconds,
+      });
     const keyHash = keyHashOf(req);
     const body = await readJson(req, MAX_BODY);
     if (path === '/v1/steps') {
@@ -101,8 +103,10 @@ export async function startCheckInServer(o: {
     o.metrics.checkIns.inc({ result: 'error' });
     o.log.error({ err: e, source }, 'check-in failed');
     return e instanceof KubeError
-      ? new HttpProblem(503, 'ManagementAPIUnavailable', 'the management API does not answer', 2)
-      : new HttpProblem(500, 'InternalError', 'the reason is in the log of the bootstrap-worker', 5);
+      ? new HttpProblem(503, 'ManagementAPIUnavailable', 'the management API does not answer', { retryAfterSeconds: 2 })
+      : new HttpProblem(500, 'InternalError', 'the reason is in the log of the bootstrap-worker', {
+          retryAfterSeconds: 5,
+        });
   };
 
   const server: Server = createServer(

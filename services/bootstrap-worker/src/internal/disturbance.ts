@@ -1,7 +1,7 @@
 import type { Cluster } from '@shoto/api';
 import { PODS } from '@shoto/kube';
+import { HttpProblem } from '@shoto/service';
 import { z } from 'zod';
-import { HttpProblem } from '../http.ts';
 import { mustGo, type Pod, podsOn } from '../workload/drain.ts';
 import type { Kube } from '../world.ts';
 import { answerInTime } from './answer-in-time.ts';

@@ -1,8 +1,8 @@
 import type { Cluster } from '@shoto/api';
 import { issue, kubeconfig } from '@shoto/pki';
 import type { Clock, Logger } from '@shoto/service';
+import { HttpProblem } from '@shoto/service';
 import { z } from 'zod';
-import { HttpProblem } from '../http.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PkiStore } from '../secrets/cluster-pki.ts';
 import { ADMINS_GROUP } from '../workload/roles.ts';
@@ -43,7 +43,7 @@ export class Kubeconfigs {
     const server = cluster.status?.infrastructure.endpoint?.external;
     const pki = await this.#d.pki.get(uidOf(cluster));
     if (!server || !pki || !cluster.status?.controlPlane.initialized || cluster.metadata.deletionTimestamp) {
-      throw new HttpProblem(409, 'ControlPlaneNotReady', 'the control plane is not up', 5);
+      throw new HttpProblem(409, 'ControlPlaneNotReady', 'the control plane is not up', { retryAfterSeconds: 5 });
     }
     const now = this.#d.clock.now();
     const groups = r.groups.filter((g) => !RESERVED.test(g));

@@ -1,12 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
 import type { Cluster, Machine, Region } from '@shoto/api';
 import type { KeyedCertificate } from '@shoto/pki';
-import type { Logger } from '@shoto/service';
+import { HttpProblem, type InternalServer, type Logger, readJson, serveInternal } from '@shoto/service';
 import { issueTicket } from '../check-in/ticket.ts';
-import { answerJson, answerProblem, HttpProblem, readJson } from '../http.ts';
 import { userData } from '../user-data/user-data.ts';
 import { type Kube, uidOf } from '../world.ts';
 import { disturbance } from './disturbance.ts';
@@ -41,13 +37,6 @@ export interface InternalDeps {
   log: Logger;
 }
 
-/** The server that other services talk to. */
-export interface InternalServer {
-  /** `https://host:port` as bound. */
-  url: string;
-  close(): Promise<void>;
-}
-
 /** The user-data of a Machine, the same each time. @throws {HttpProblem} */
 async function machineUserData(d: InternalDeps, key: string): Promise<{ userData: string }> {
   const machine = await d.machine(key);
@@ -56,13 +45,14 @@ async function machineUserData(d: InternalDeps, key: string): Promise<{ userData
   if (machine.metadata.deletionTimestamp)
     throw new HttpProblem(409, 'MachineDeleted', `machine ${key} is being deleted`);
   const region = d.region(machine.spec.region);
-  if (!region) throw new HttpProblem(409, 'RegionUnknown', `there is no region ${machine.spec.region}`, 5);
+  if (!region)
+    throw new HttpProblem(409, 'RegionUnknown', `there is no region ${machine.spec.region}`, { retryAfterSeconds: 5 });
   if (!(await d.hasPki(cluster.uid))) {
     throw new HttpProblem(
       409,
       'PKINotReady',
       `the certificate authorities of cluster ${cluster.name} are not made yet`,
-      1,
+      { retryAfterSeconds: 1 },
     );
   }
   const ticket = issueTicket(d.ticketKey, uidOf(machine), cluster.uid);
@@ -93,10 +83,9 @@ async function known(d: InternalDeps, key: string): Promise<Cluster> {
 export async function startInternalServer(
   o: { host: string; port: number; own: KeyedCertificate; ca: string } & InternalDeps,
 ): Promise<InternalServer> {
-  const route = async (req: IncomingMessage): Promise<unknown> => {
+  const route = async (req: IncomingMessage, caller: string | undefined): Promise<unknown> => {
     const [, kind, namespace, name, what] = PATH.exec((req.url ?? '').split('?')[0] ?? '') ?? [];
     const wanted = `${req.method} ${kind} ${what}`;
-    const caller = (req.socket as TLSSocket).getPeerCertificate().subject?.CN;
     const only = (service: string): void => {
       if (caller !== service)
         throw new HttpProblem(403, 'Forbidden', `only ${service} may ask for this, not ${caller}`);
@@ -125,52 +114,5 @@ export async function startInternalServer(
     throw new HttpProblem(404, 'NotFound', 'no such path');
   };
 
-  const server = createServer(
-    {
-      cert: o.own.certificate,
-      key: o.own.key,
-      ca: o.ca,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.3',
-    },
-    (req: IncomingMessage, res: ServerResponse) => {
-      route(req).then(
-        (body) => answerJson(res, 200, body),
-        (e: unknown) => {
-          if (!(e instanceof HttpProblem)) o.log.error({ err: e, path: req.url }, 'internal request failed');
-          answerProblem(
-            res,
-            e instanceof HttpProblem
-              ? e
-              : new HttpProblem(503, 'Unavailable', 'the reason is in the log of the bootstrap-worker', 2),
-          );
-        },
-      );
-    },
-  );
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 20_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (e: Error) =>
-      reject(
-        new Error(
-          `cannot listen on ${o.host}:${o.port} for other services: ${e.message}; set SHOTO_BOOTSTRAP_ADDRESS`,
-          { cause: e },
-        ),
-      ),
-    );
-    server.listen(o.port, o.host, resolve);
-  });
-  const bound = server.address() as AddressInfo;
-  return {
-    url: `https://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const late = setTimeout(() => server.closeAllConnections(), 2_000);
-      await closed;
-      clearTimeout(late);
-    },
-  };
+  return await serveInternal({ ...o, service: 'bootstrap-worker', variable: 'SHOTO_BOOTSTRAP_ADDRESS', route });
 }

@@ -1,6 +1,6 @@
 import { type Cluster, parseRelease } from '@shoto/api';
+import { HttpProblem } from '@shoto/service';
 import { z } from 'zod';
-import { HttpProblem } from '../http.ts';
 import type { Kube } from '../world.ts';
 import { answerInTime } from './answer-in-time.ts';
 import { type Budget, tightBudgets } from './budgets.ts';

@@ -1,13 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
 import { type ChangePlan, ClusterSpec } from '@shoto/api';
 import { ReconcileError } from '@shoto/reconciler';
-import type { Logger } from '@shoto/service';
+import { HttpProblem, type InternalServer, type Logger, readJson, serveInternal } from '@shoto/service';
 import { z } from 'zod';
 import type { Capacity } from './capacity.ts';
-import { answerJson, answerProblem, HttpProblem, readJson } from './http.ts';
 
 /** A spec has at most 32 pools; each is far below this. */
 const MAX_BODY = 256 * 1024;
@@ -36,19 +32,12 @@ export interface InternalDeps {
   log: Logger;
 }
 
-/** The server that cluster-api asks. */
-export interface InternalServer {
-  /** `https://host:port` as bound. */
-  url: string;
-  close(): Promise<void>;
-}
-
 function parsed<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const [first] = result.error.issues;
   const words = result.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; ');
-  throw new HttpProblem(422, 'InvalidRequest', words, first?.path.join('.'));
+  throw new HttpProblem(422, 'InvalidRequest', words, { field: first?.path.join('.') });
 }
 
 const PATHS = [
@@ -67,14 +56,13 @@ const PATHS = [
 export async function startInternalServer(
   o: { host: string; port: number; own: { certificate: string; key: string }; ca: string } & InternalDeps,
 ): Promise<InternalServer> {
-  const route = async (req: IncomingMessage): Promise<unknown> => {
+  const route = async (req: IncomingMessage, caller: string | undefined): Promise<unknown> => {
     const path = (req.url ?? '').split('?')[0] ?? '';
     const found = PATHS.flatMap(({ at, what }) => {
       const match = at.exec(path);
       return match ? [{ what, parts: match.slice(1) }] : [];
     })[0];
     if (!found || req.method !== 'POST') throw new HttpProblem(404, 'NotFound', 'no such path');
-    const caller = (req.socket as TLSSocket).getPeerCertificate().subject?.CN;
     if (caller !== CALLER) throw new HttpProblem(403, 'Forbidden', `only ${CALLER} may ask for this, not ${caller}`);
     const signal = AbortSignal.timeout(ANSWER_MS);
     const [first = '', second = ''] = found.parts;
@@ -85,52 +73,13 @@ export async function startInternalServer(
     return plan;
   };
 
-  const problemOf = (e: unknown, path: string | undefined): HttpProblem => {
-    if (e instanceof HttpProblem) return e;
+  return await serveInternal({
+    ...o,
+    service: 'provisioner',
+    variable: 'SHOTO_PROVISIONER_ADDRESS',
+    route,
     // A name that is wrong is the asker's to mend, all else may go away.
-    if (e instanceof ReconcileError) return new HttpProblem(e.kind === 'terminal' ? 422 : 503, e.reason, e.message);
-    o.log.error({ err: e, path }, 'internal request failed');
-    return new HttpProblem(503, 'Unavailable', 'the reason is in the log of the provisioner');
-  };
-
-  const server = createServer(
-    {
-      cert: o.own.certificate,
-      key: o.own.key,
-      ca: o.ca,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.3',
-    },
-    (req: IncomingMessage, res: ServerResponse) => {
-      route(req).then(
-        (body) => answerJson(res, 200, body),
-        (e: unknown) => answerProblem(res, problemOf(e, req.url)),
-      );
-    },
-  );
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 20_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (e: Error) =>
-      reject(
-        new Error(
-          `cannot listen on ${o.host}:${o.port} for other services: ${e.message}; set SHOTO_PROVISIONER_ADDRESS`,
-          { cause: e },
-        ),
-      ),
-    );
-    server.listen(o.port, o.host, resolve);
+    problemOf: (e) =>
+      e instanceof ReconcileError ? new HttpProblem(e.kind === 'terminal' ? 422 : 503, e.reason, e.message) : undefined,
   });
-  const bound = server.address() as AddressInfo;
-  return {
-    url: `https://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const late = setTimeout(() => server.closeAllConnections(), 2_000);
-      await closed;
-      clearTimeout(late);
-    },
-  };
 }

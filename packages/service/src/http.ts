@@ -5,13 +5,23 @@ export class HttpProblem extends Error {
   readonly status: number;
   /** CamelCase, for programs. */
   readonly reason: string;
+  /** When the asker may try again. */
   readonly retryAfterSeconds: number | undefined;
-  constructor(status: number, reason: string, detail: string, retryAfterSeconds?: number) {
+  /** The field to blame. */
+  readonly field: string | undefined;
+
+  constructor(
+    status: number,
+    reason: string,
+    detail: string,
+    more: { retryAfterSeconds?: number; field?: string | undefined } = {},
+  ) {
     super(detail);
     this.name = 'HttpProblem';
     this.status = status;
     this.reason = reason;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = more.retryAfterSeconds;
+    this.field = more.field;
   }
 }
 
@@ -61,6 +71,7 @@ export function answerProblem(res: ServerResponse, p: HttpProblem): void {
         status: p.status,
         detail: p.message,
         reason: p.reason,
+        ...(p.field === undefined ? {} : { field: p.field }),
         ...(retry === undefined ? {} : { retryAfterMs: retry * 1000 }),
       }),
     );
