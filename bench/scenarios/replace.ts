@@ -8,8 +8,8 @@ import {
   tenantNamespace,
 } from '@shoto/api';
 import { type HasMeta, keyOf, Reflector } from '@shoto/kube';
-import { Team } from '../clusters.ts';
-import { POLLING, takeCounts } from '../counts.ts';
+import { POLLING } from '../counts.ts';
+import { makeFleet } from '../fleet.ts';
 import type { BenchOptions } from '../options.ts';
 import { peakRssMiB, sumOf } from '../processes.ts';
 import { each, round } from '../statistics.ts';
@@ -39,16 +39,7 @@ export async function measureReplace(
   o: BenchOptions,
   say: (text: string) => void,
 ): Promise<ReplaceFigures> {
-  const team = new Team(world.system);
-  const counter = world.countsItself ? world.kube : undefined;
-  const counts = () => takeCounts(world.system, counter);
-  const names = Array.from({ length: o.clusters }, (_, i) => `bench-${String(i + 1).padStart(3, '0')}`);
-  say(`creating ${o.clusters} clusters of 1 control plane and ${o.workers} workers`);
-  await together('ready', names, o.timeoutSeconds, say, async (name, signal, told) => {
-    await team.create(name, o.workers);
-    await team.follow(name, 'ready', signal, told);
-  });
-  await quiet(world);
+  const { team, names, counts } = await makeFleet(world, o, say);
   const before = await machinesOf(world);
 
   say(`replacing ${o.clusters * o.workers} workers: another flavor`);

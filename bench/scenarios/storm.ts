@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Machine, MachineKind, resourceOf, tenantNamespace } from '@shoto/api';
 import { type HasMeta, Reflector } from '@shoto/kube';
-import { Team } from '../clusters.ts';
-import { takeCounts } from '../counts.ts';
+import { makeFleet } from '../fleet.ts';
 import type { BenchOptions } from '../options.ts';
 import { sumOf } from '../processes.ts';
 import { percentile, round } from '../statistics.ts';
 import { type Groups, groups, isApiServer, isOurs, writesByUs } from '../sums.ts';
-import { begin, quiet, together } from '../window.ts';
+import { begin } from '../window.ts';
 import type { BenchWorld } from '../world.ts';
 
 /** What a storm did, and what was done about it. */
@@ -44,16 +43,7 @@ export async function measureStorm(
   o: BenchOptions,
   say: (text: string) => void,
 ): Promise<StormFigures> {
-  const team = new Team(world.system);
-  const counter = world.countsItself ? world.kube : undefined;
-  const counts = () => takeCounts(world.system, counter);
-  const names = Array.from({ length: o.clusters }, (_, i) => `bench-${String(i + 1).padStart(3, '0')}`);
-  say(`creating ${o.clusters} clusters of 1 control plane and ${o.workers} workers`);
-  await together('ready', names, o.timeoutSeconds, say, async (name, signal, told) => {
-    await team.create(name, o.workers);
-    await team.follow(name, 'ready', signal, told);
-  });
-  await quiet(world);
+  const { names, counts } = await makeFleet(world, o, say);
   const machines = new Watched(world);
   await machines.start();
   const all = machines.list().length;
