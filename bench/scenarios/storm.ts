@@ -6,7 +6,7 @@ import type { BenchOptions } from '../options.ts';
 import { sumOf } from '../processes.ts';
 import { percentile, round } from '../statistics.ts';
 import { type Groups, groups, isApiServer, isOurs, writesByUs } from '../sums.ts';
-import { begin } from '../window.ts';
+import { begin, quiet } from '../window.ts';
 import type { BenchWorld } from '../world.ts';
 
 /** What a storm did, and what was done about it. */
@@ -24,7 +24,7 @@ export interface StormFigures {
   /** Clusters that said that healing is held, by brake. */
   held: Record<string, number>;
   storm: { seconds: number; cpuSeconds: Groups; cpuSecondsAll: number; apiWrites: number };
-  /** Machines that were lost one at a time afterwards, and how long each took from the order to a healthy one in its place. */
+  /** Machines that were lost one at a time before it, and how long each took from the order to a healthy one in its place. */
   single: { machines: number; replaceSeconds: { p50: number; p95: number } };
 }
 
@@ -32,12 +32,12 @@ export interface StormFigures {
 const SHARE = 0.4;
 /** How long the storm is watched. */
 const WATCH_SECONDS = 120;
-/** Clusters that lose one machine each in the second part. */
+/** Clusters that lose one machine each in the first part. */
 const SINGLES = 10;
 
 type Seen = Machine & HasMeta;
 
-/** 40 % of all machines die at once; then, in clusters that are whole, one each. @throws {Error} where clusters cannot be made */
+/** In some clusters one machine dies; when all is whole again, 40 % of all machines die at once. @throws {Error} where clusters cannot be made */
 export async function measureStorm(
   world: BenchWorld,
   o: BenchOptions,
@@ -49,9 +49,15 @@ export async function measureStorm(
   const all = machines.list().length;
 
   const workers = machines.list().filter((m) => m.spec.role === 'worker');
-  // The last clusters stay whole, for the second part.
-  const whole = new Set(names.slice(-Math.min(SINGLES, Math.floor(o.clusters / 5))));
-  const victims = workers.filter((m) => !whole.has(m.spec.cluster.name)).slice(0, Math.floor(all * SHARE));
+  // Before the storm: after it nothing is replaced anywhere in the region until somebody has looked.
+  const first = new Set(names.slice(-Math.min(SINGLES, Math.floor(o.clusters / 5))));
+  const lone = [...first].flatMap((name) => workers.find((m) => m.spec.cluster.name === name) ?? []);
+  say(`one machine dies in each of ${lone.length} clusters`);
+  const seconds = await Promise.all(lone.map((m) => replacement(world, machines, m, o.timeoutSeconds)));
+  await quiet(world);
+  machines.forget();
+
+  const victims = workers.filter((m) => !first.has(m.spec.cluster.name)).slice(0, Math.floor(all * SHARE));
   say(`${victims.length} of ${all} machines die at once; watching for ${WATCH_SECONDS} s`);
   const storm = await begin(world, counts);
   await Promise.all(victims.map((m) => die(world, m)));
@@ -62,12 +68,6 @@ export async function measureStorm(
   const held: Record<string, number> = {};
   for (const reason of await heldClusters(world)) held[reason] = (held[reason] ?? 0) + 1;
   const orders = machines.orders();
-
-  const lone = [...whole].flatMap(
-    (name) => workers.find((m) => m.spec.cluster.name === name && !dead.has(m.metadata.uid)) ?? [],
-  );
-  say(`one machine dies in each of ${lone.length} whole clusters`);
-  const seconds = await Promise.all(lone.map((m) => replacement(world, machines, m, o.timeoutSeconds)));
   await machines.stop();
   return {
     scenario: 'storm',
@@ -169,6 +169,11 @@ class Watched {
   }
   list = (): Seen[] => this.#machines.list();
   get = (m: Seen): Seen | undefined => this.#machines.get(`${m.metadata.namespace}/${m.metadata.name}`);
+  /** Counts orders and deletions anew. */
+  forget(): void {
+    this.#orders.clear();
+    this.#leaving.clear();
+  }
   /** UIDs of Machines that were deleted. */
   leaving = (): string[] => [...this.#leaving];
   /** Orders so far, by action. */
