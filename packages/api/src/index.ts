@@ -16,8 +16,10 @@ export * from './kinds/region.ts';
 export * from './kinds/tenant.ts';
 export { KINDS } from './kinds.ts';
 export {
+  ADDON_CREDENTIALS,
   ANNOTATIONS,
   API_VERSION,
+  addonCredentialsRef,
   Condition,
   DNS_LABEL,
   FINALIZERS,

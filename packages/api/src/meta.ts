@@ -173,3 +173,36 @@ export const workloadSecretRef = (
   namespace: `${systemNamespace}-${service}`,
   name: `${clusterUid}-kubeconfig-${service}`,
 });
+
+/**
+ * The Secret with the application credential that a cluster's addons use in its cloud. Its keys are the values of {@link ADDON_CREDENTIALS}. Only the
+ * provisioner writes it, and only the addon-manager reads it besides.
+ */
+export const addonCredentialsRef = (
+  systemNamespace: string,
+  clusterUid: string,
+): { namespace: string; name: string } => ({
+  namespace: `${systemNamespace}-addon-credentials`,
+  name: `addon-openstack.${clusterUid}`,
+});
+
+/** Keys of the Secret of {@link addonCredentialsRef}, by the name of the fact that each is for addons: `facts.openstack.authUrl`. */
+export const ADDON_CREDENTIALS = {
+  /** Keystone, with `/v3`. */
+  authUrl: 'auth_url',
+  /** Region in Keystone's catalog; empty where the cloud has one only and the configuration names none. */
+  region: 'region_name',
+  applicationCredentialId: 'application_credential_id',
+  applicationCredentialSecret: 'application_credential_secret',
+  /** PEM; empty where the cloud's certificate needs no CA of its own. */
+  caBundle: 'ca_bundle',
+  projectId: 'project_id',
+  /** The network and subnet of the cluster's machines. */
+  networkId: 'network_id',
+  subnetId: 'subnet_id',
+  /** Where floating IPs come from. */
+  externalNetworkId: 'external_network_id',
+  /** RFC 3339. */
+  createdAt: 'created_at',
+  expiresAt: 'expires_at',
+} as const;

@@ -49,6 +49,12 @@ export const AddonBundleSpec = z.object({
     .default([])
     .describe('Workloads that must be rolled out for the addon to be healthy.')
     .meta({ listType: 'atomic' }),
+  credentials: z
+    .array(z.enum(['openstack']))
+    .max(4)
+    .optional()
+    .describe("What it needs of the tenant's credentials.")
+    .meta({ listType: 'set' }),
 });
 export const AddonBundleStatus = z.object({}).prefault({});
 export type AddonBundleSpec = z.output<typeof AddonBundleSpec>;

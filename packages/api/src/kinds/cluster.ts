@@ -74,8 +74,39 @@ export const ClusterStatus = z
           })
           .optional()
           .describe('The replacement of machines that goes on; absent while every machine is as asked for.'),
+        addonCredentials: z
+          .object({
+            serial: z
+              .int()
+              .min(1)
+              .describe('Number of the newest application credential that was made: the end of its name in the cloud.'),
+            current: z
+              .object({
+                id: id().describe('ID of the application credential.'),
+                userId: id().describe('ID of the user that it was made by, who alone can revoke it.'),
+                projectId: id().describe('ID of the project that it is for.'),
+                createdAt: time().describe('When it was made.'),
+                expiresAt: time().describe('When it ends by itself; another one takes its place long before.'),
+              })
+              .optional()
+              .describe('What addons use now; absent once no addon needs it any more.'),
+            retiring: z
+              .array(
+                z.object({
+                  id: id().describe('ID of the application credential.'),
+                  userId: id().describe('ID of the user that it was made by.'),
+                  revokeAt: time().describe('When it is revoked.'),
+                }),
+              )
+              .max(8)
+              .optional()
+              .describe('What addons used before, and may still hold.')
+              .meta({ listType: 'map', listMapKeys: ['id'] }),
+          })
+          .optional()
+          .describe("The application credential that the cluster's addons use in its cloud. Its secret is not here."),
         conditions: conditions(
-          'of network, endpoint and machines: NetworkReady, EndpointReady, MachinesReady, UpToDate',
+          'of network, endpoint and machines: NetworkReady, EndpointReady, MachinesReady, UpToDate, AddonCredentialsReady',
         ),
       })
       .prefault({})
@@ -132,6 +163,20 @@ export const ClusterStatus = z
           .optional()
           .describe('What is applied.')
           .meta({ listType: 'map', listMapKeys: ['name'] }),
+        leaving: z
+          .object({
+            state: z
+              .enum(['Done', 'TimedOut', 'Unreachable'])
+              .describe('How the removal of its load balancers and volumes from within ended.'),
+            retained: z
+              .array(z.string().max(253))
+              .max(256)
+              .optional()
+              .describe('Volumes that stay: their reclaim policy is Retain. IDs, as their driver names them.')
+              .meta({ listType: 'set' }),
+          })
+          .optional()
+          .describe('What became of the things that the cluster made in its cloud, once the cluster is being deleted.'),
         conditions: conditions('of the addons: Applied, Healthy'),
       })
       .prefault({})

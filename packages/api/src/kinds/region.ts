@@ -80,6 +80,20 @@ export const RegionSpec = z.object({
     })
     .prefault({})
     .describe('How large clusters may be in this region; unlimited where absent.'),
+  addons: z
+    .object({
+      roles: z
+        .array(z.string().min(1).max(255))
+        .min(1)
+        .max(16)
+        .optional()
+        .describe(
+          "Roles of the application credentials that clusters' addons get; the region's own credentials must have them. Where absent: member and load-balancer_member, as far as these have them.",
+        )
+        .meta({ listType: 'set' }),
+    })
+    .optional()
+    .describe('What holds of addons in this region.'),
   pollSeconds: z
     .int()
     .min(1)
