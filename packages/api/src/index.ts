@@ -6,6 +6,8 @@ export { type EmergencyStop, emergencyStopMessage, emergencyStopOf, FLEET_SWITCH
 export { type Keep, keepOf } from './keep.ts';
 export { type KindDefinition, type KindResource, type ObjectOf, type Rule, resourceOf, type Subject } from './kind.ts';
 export * from './kinds/addon.ts';
+export * from './kinds/addon-bundle.ts';
+export * from './kinds/addon-registry.ts';
 export * from './kinds/cluster.ts';
 export * from './kinds/cluster-spec.ts';
 export * from './kinds/cluster-template.ts';

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { KindDefinition } from './kind.ts';
-import { AddonBundleKind, AddonKind } from './kinds/addon.ts';
+import { AddonKind } from './kinds/addon.ts';
+import { AddonBundleKind } from './kinds/addon-bundle.ts';
+import { AddonRegistryKind } from './kinds/addon-registry.ts';
 import { ClusterKind } from './kinds/cluster.ts';
 import { ClusterTemplateKind } from './kinds/cluster-template.ts';
 import { KubernetesReleaseKind } from './kinds/kubernetes-release.ts';
@@ -18,4 +20,5 @@ export const KINDS: KindDefinition<z.ZodType, z.ZodType>[] = [
   MachineKind,
   AddonBundleKind,
   AddonKind,
+  AddonRegistryKind,
 ] as unknown as KindDefinition<z.ZodType, z.ZodType>[];

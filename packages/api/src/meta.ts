@@ -47,6 +47,10 @@ export const ANNOTATIONS = {
   keepReason: 'shoto.dev/keep-reason',
   /** On a Machine that is being deleted: its node part is skipped. Set by cluster-api for who forces it. */
   force: 'shoto.dev/force',
+  /** On an Addon: any new value lets an update that failed be tried again. */
+  retry: 'shoto.dev/retry',
+  /** On an AddonRegistry: any new value has it asked at once. */
+  pollNow: 'shoto.dev/poll-now',
 } as const;
 
 /** Namespace of a tenant: `tenant-<name>`. */

@@ -49,6 +49,21 @@ describe('the parser', () => {
     expect(refusal(() => parseObject(kindOf('Cluster'), object))).toBeUndefined();
   });
 
+  it('takes values of an addon up to 32 KiB, and blames what is longer; the admission webhook asks it too', () => {
+    const sized = (bytes: number) =>
+      aCluster({ addons: [{ name: 'a', values: { text: 'é'.repeat((bytes - 11) / 2) } }] });
+    expect(refusal(() => parseObject(kindOf('Cluster'), sized(32_767), { strict: true }))).toBeUndefined();
+    expect(refusal(() => parseObject(kindOf('Cluster'), sized(32_769), { strict: true }))?.problems).toEqual([
+      { field: 'spec.addons[0].values', reason: 'Invalid', message: expect.stringContaining('32 KiB of JSON at most') },
+    ]);
+  });
+
+  it('keeps values as they are', () => {
+    const values = { a: { b: [1, null, 'x', { c: false }] }, 'with-dash': {} };
+    const parsed = parseObject(kindOf('Cluster'), aCluster({ addons: [{ name: 'a', values }] }), { strict: true });
+    expect((parsed.spec as { addons: unknown }).addons).toEqual([{ name: 'a', values }]);
+  });
+
   it('fills in defaults', () => {
     const { spec } = parseObject(kindOf('Cluster'), aCluster());
     expect(spec).toMatchObject({

@@ -90,6 +90,14 @@ const bundle = (spec: Spec = {}) =>
     ...spec,
   });
 
+const ociBundle = (spec: Spec = {}) => {
+  const o = bundle({ oci: { repository: 'registry.example:5000/addons/flannel', digest: `sha256:${'1'.repeat(64)}` } });
+  const { manifests: _, ...rest } = o.spec as Spec;
+  return { ...o, spec: { ...rest, ...spec } };
+};
+const registry = (spec: Spec = {}) => other('AddonRegistry', 'main', { url: 'oci://registry.example/addons', ...spec });
+const KEY = '-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n';
+
 export const verdicts: Verdict[] = [
   good('a cluster', aCluster()),
   good('a cluster without pools', aCluster({ nodePools: [] })),
@@ -241,6 +249,86 @@ export const verdicts: Verdict[] = [
     bundle({ manifests: { digest: 'sha256:0', configMapRef: { namespace: 'a', name: 'b' } } }),
   ),
   bad('spec', 'a bundle edited', bundle({ kubernetes: '>=1.35' }), bundle()),
+  good('a bundle in a registry', ociBundle()),
+  good(
+    'a bundle of a channel, with what it depends on and how its health is seen',
+    ociBundle({
+      channel: 'edge',
+      dependsOn: [{ name: 'snapshot-controller', version: '>=8.0.0' }],
+      credentials: ['openstack'],
+      signedBy: `sha256:${'2'.repeat(64)}`,
+      health: [
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          namespace: 'a',
+          name: 'b',
+          cel: "object.data.ready == 'yes'",
+          message: 'not ready',
+        },
+        { kind: 'CustomResourceDefinition', name: 'a.b.c' },
+      ],
+    }),
+  ),
+  good('a bundle that stays as it is', ociBundle(), ociBundle()),
+  bad('spec', 'a bundle that lies nowhere', ociBundle({ oci: undefined })),
+  bad(
+    'spec',
+    'a bundle that lies in two places',
+    bundle({ oci: { repository: 'r.example/a', digest: `sha256:${'1'.repeat(64)}` } }),
+  ),
+  bad(
+    'spec.oci.repository',
+    'a bundle in no repository',
+    ociBundle({ oci: { repository: 'https://r/a', digest: `sha256:${'1'.repeat(64)}` } }),
+  ),
+  bad('spec.channel', 'a bundle of an unknown channel', ociBundle({ channel: 'beta' })),
+  bad(
+    'spec.dependsOn[1]',
+    'a bundle that depends on one addon twice',
+    ociBundle({ dependsOn: [{ name: 'a' }, { name: 'a' }] }),
+  ),
+  good('a registry', registry()),
+  good(
+    'a registry with keys',
+    registry({ publicKeys: [KEY], requireSignature: true, addons: ['flannel'], intervalSeconds: 60 }),
+  ),
+  good('a registry that takes unsigned bundles', registry({ requireSignature: false })),
+  bad('spec.url', 'a registry that is no registry', registry({ url: 'https://registry.example/addons' })),
+  bad('spec.intervalSeconds', 'a registry that is asked each second', registry({ intervalSeconds: 1 })),
+  bad('spec.publicKeys', 'signatures without a key', registry({ requireSignature: true })),
+  good(
+    'addons with values, Secrets, channel and drift policy',
+    aCluster({
+      addons: [
+        {
+          name: 'grafana',
+          channel: 'candidate',
+          values: { replicas: 2, nested: { anything: ['goes', 1, null, { deep: true }] } },
+          valuesFrom: [{ secretName: 'grafana', key: 'values.yaml' }],
+          drift: 'Report',
+          paused: true,
+        },
+      ],
+    }),
+  ),
+  bad(
+    'spec.addons[0].values',
+    'values that are no mapping',
+    aCluster({ addons: [{ name: 'grafana', values: 'replicas: 2' }] }),
+  ),
+  bad('spec.addons[0].drift', 'an unknown drift policy', aCluster({ addons: [{ name: 'grafana', drift: 'Fight' }] })),
+  bad('spec.addons[0].channel', 'an unknown channel', aCluster({ addons: [{ name: 'grafana', channel: 'nightly' }] })),
+  bad(
+    'spec.addons[0].valuesFrom[0].key',
+    'a Secret without a key',
+    aCluster({ addons: [{ name: 'grafana', valuesFrom: [{ secretName: 'grafana' }] }] }),
+  ),
+  good(
+    'a template with addons and their values',
+    other('ClusterTemplate', 'default', { addons: [{ name: 'grafana', values: { a: { b: 1 } } }] }),
+  ),
+  good('a region that takes signed bundles only', region({ addons: { requireSignature: true } })),
   good('an addon', other('Addon', 'web-flannel', { clusterName: 'web', addon: 'flannel' }, 'tenant-blue')),
   bad(
     'spec',

@@ -110,7 +110,7 @@ async function one(
         `no published bundle of ${wanted.name}${wanted.version ? ` ${wanted.version}` : ''} fits Kubernetes ${version}: publish one, or choose another version`,
       );
     const facts = factsOf(d, cluster);
-    const input = JSON.stringify([bundle.spec.manifests.digest, facts]);
+    const input = JSON.stringify([bundle.metadata.name, facts]);
     const memory = `${cluster.metadata.uid}/${wanted.name}`;
     let applied = d.applied.get(memory);
     // While health is waited for, manifests are neither read nor rendered again.
@@ -164,7 +164,13 @@ function factsOf(d: Deps, cluster: Cluster): Facts {
 }
 
 async function renderFor(d: Deps, bundle: AddonBundle, facts: Facts): Promise<Rendered> {
-  const { configMapRef, digest } = bundle.spec.manifests;
+  const { manifests } = bundle.spec;
+  if (!manifests)
+    throw new TerminalError(
+      'NotSupported',
+      `bundle ${bundle.metadata.name} lies in a registry: publish it in a ConfigMap`,
+    );
+  const { configMapRef, digest } = manifests;
   const map = await d.client.get<HasMeta & { data?: Record<string, string> }>(CONFIGMAPS, configMapRef);
   const text = map?.data?.[configMapRef.key];
   if (text === undefined)

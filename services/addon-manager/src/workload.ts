@@ -120,7 +120,13 @@ export function rolloutProblem(kind: keyof typeof TYPES, w: Workload | undefined
 /** What keeps a bundle's workloads from being healthy, in one line; undefined where they are. */
 export async function healthProblem(client: KubeClient, bundle: AddonBundle): Promise<string | undefined> {
   for (const { kind, namespace, name } of bundle.spec.health) {
-    const problem = rolloutProblem(kind, await client.get<Workload>(TYPES[kind], { namespace, name }));
+    if (!(kind in TYPES))
+      throw new TerminalError(
+        'NotSupported',
+        `bundle ${bundle.metadata.name}: there is no rule for the health of ${kind}`,
+      );
+    const known = kind as keyof typeof TYPES;
+    const problem = rolloutProblem(known, await client.get<Workload>(TYPES[known], { namespace, name }));
     if (problem) return `${kind} ${namespace}/${name} ${problem}`;
   }
   return undefined;

@@ -113,6 +113,11 @@ describe('a tenant', () => {
     });
     expect([made.status, made.body.spec.displayName]).toEqual([201, 'Red']);
     expect(namespaces().get({ name: 'tenant-red' })?.metadata.labels).toMatchObject({ 'shoto.dev/tenant': 'red' });
+    const bindings = w.api.resource({ group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'rolebindings' });
+    expect(bindings.get({ namespace: 'tenant-red', name: 'shoto:addon-values' })).toMatchObject({
+      roleRef: { kind: 'ClusterRole', name: 'shoto:addon-values' },
+      subjects: [{ kind: 'User', name: 'shoto:addon-manager' }],
+    });
     const cluster = await w.call('POST', '/v1/tenants/red/clusters', { token: 'admin-token', body: aBody() });
     expect(cluster.status).toBe(201);
   });

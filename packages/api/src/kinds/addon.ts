@@ -1,90 +1,11 @@
 import { z } from 'zod';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { conditions, dnsLabel, objectName, revision } from '../meta.ts';
+import { conditions, dnsLabel, revision, time } from '../meta.ts';
 
-const SEMVER = /^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
-
-export const AddonBundleSpec = z.object({
-  addon: dnsLabel(40).describe('Name of the addon, such as flannel.'),
-  version: z.string().max(64).regex(SEMVER).describe('Semantic version of the bundle.'),
-  kubernetes: z
-    .string()
-    .min(1)
-    .max(128)
-    .regex(/^(>=|<=|<|>|=)?1\.[0-9]{1,3}(\.[0-9]{1,3})?( (>=|<=|<|>|=)?1\.[0-9]{1,3}(\.[0-9]{1,3})?)*$/)
-    .describe('Kubernetes versions that it fits, such as >=1.35 <1.37; all comparisons must hold.'),
-  provides: z
-    .array(z.enum(['cni', 'csi', 'dns', 'ingress', 'metrics', 'monitoring']))
-    .max(8)
-    .default([])
-    .describe('What a cluster gets from it.')
-    .meta({ listType: 'set' }),
-  manifests: z
-    .object({
-      digest: z
-        .string()
-        .max(71)
-        .regex(/^sha256:[0-9a-f]{64}$/)
-        .describe('SHA-256 of the manifests.'),
-      configMapRef: z
-        .object({
-          namespace: dnsLabel().describe('Namespace of the ConfigMap.'),
-          name: objectName().describe('Name of the ConfigMap.'),
-          key: z.string().min(1).max(253).default('manifests.yaml').describe('Key that holds the YAML documents.'),
-        })
-        .describe('Where the manifests are kept.'),
-    })
-    .describe(
-      'YAML documents, in the order in which they are applied. {{podCIDR}}, {{serviceCIDR}}, {{apiHost}} and {{apiPort}} are filled in from the cluster.',
-    ),
-  health: z
-    .array(
-      z.object({
-        kind: z.enum(['DaemonSet', 'Deployment', 'StatefulSet']).describe('Kind of the workload.'),
-        namespace: dnsLabel().describe('Its namespace.'),
-        name: objectName().describe('Its name.'),
-      }),
-    )
-    .max(32)
-    .default([])
-    .describe('Workloads that must be rolled out for the addon to be healthy.')
-    .meta({ listType: 'atomic' }),
-  credentials: z
-    .array(z.enum(['openstack']))
-    .max(4)
-    .optional()
-    .describe("What it needs of the tenant's credentials.")
-    .meta({ listType: 'set' }),
-});
-export const AddonBundleStatus = z.object({}).prefault({});
-export type AddonBundleSpec = z.output<typeof AddonBundleSpec>;
-/** One published, immutable version of an addon. */
-export type AddonBundle = ObjectOf<AddonBundleSpec, z.output<typeof AddonBundleStatus>>;
-
-export const AddonBundleKind = defineKind({
-  kind: 'AddonBundle',
-  plural: 'addonbundles',
-  singular: 'addonbundle',
-  shortNames: ['ab'],
-  namespaced: false,
-  description: 'One published, immutable version of an addon and the Kubernetes versions that it fits.',
-  spec: AddonBundleSpec,
-  status: AddonBundleStatus,
-  columns: [
-    { name: 'Addon', type: 'string', jsonPath: '.spec.addon', description: 'Name of the addon.' },
-    { name: 'Version', type: 'string', jsonPath: '.spec.version', description: 'Version of the bundle.' },
-    { name: 'Kubernetes', type: 'string', jsonPath: '.spec.kubernetes', description: 'Versions that it fits.' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
-  ],
-  rules: [
-    {
-      cel: 'self.spec == oldSelf.spec',
-      message: 'a published bundle cannot change: publish a new version',
-      fieldPath: '.spec',
-      check: (now, before) => !before || JSON.stringify(now.spec) === JSON.stringify(before.spec),
-    },
-  ],
-});
+const bundleName = () => z.string().max(253);
+const digest = () => z.string().max(71);
+/** `Deployment kube-system/metrics-server`, in a line. */
+const objectInWords = () => z.string().max(400);
 
 export const AddonSpec = z.object({
   clusterName: dnsLabel().describe('Name of the Cluster, in the same namespace.'),
@@ -96,13 +17,58 @@ export const AddonStatus = z
     manager: z
       .object({
         revision: revision(),
-        bundle: z.string().max(253).optional().describe('AddonBundle that is applied.'),
-        digest: z
-          .string()
-          .max(71)
+        bundle: bundleName().optional().describe('AddonBundle that is applied.'),
+        version: z.string().max(64).optional().describe('Its version.'),
+        digest: digest().optional().describe('Digest of what is applied, with the values of the cluster filled in.'),
+        appliedAt: time().optional().describe('When it was applied.'),
+        lastGood: z
+          .object({
+            bundle: bundleName().describe('AddonBundle.'),
+            digest: digest().describe('Digest of what was applied.'),
+          })
           .optional()
-          .describe('Digest of what is applied, with the values of the cluster filled in.'),
-        conditions: conditions('of the addon: Applied, Healthy'),
+          .describe('What was healthy last: an update that fails goes back to it.'),
+        failed: z
+          .object({
+            bundle: bundleName().describe('AddonBundle that failed.'),
+            digest: digest().optional().describe('Digest of what was applied.'),
+            reason: z.string().max(128).describe('Why, in CamelCase, for programs.'),
+            message: z.string().max(1024).describe('Why, in one line, for people.'),
+            at: time().describe('When it was given up.'),
+            retry: z
+              .string()
+              .max(256)
+              .optional()
+              .describe('Value of the annotation shoto.dev/retry at that time: another one lets it be tried again.'),
+          })
+          .optional()
+          .describe('The update that did not become healthy in time; it is not tried again as it is.'),
+        drift: z
+          .array(
+            z.object({
+              object: objectInWords().describe('Kind, namespace and name of the object.'),
+              paths: z.array(z.string().max(256)).max(16).describe('Fields that differ, as JSON pointers.'),
+              at: time().describe('When it was seen first.'),
+            }),
+          )
+          .max(16)
+          .optional()
+          .describe('What somebody else changed and is not put right.')
+          .meta({ listType: 'atomic' }),
+        conflicts: z
+          .array(
+            z.object({
+              object: objectInWords().describe('Kind, namespace and name of the object.'),
+              manager: z.string().max(128).describe('Field manager that holds the fields.'),
+              paths: z.array(z.string().max(256)).max(16).describe('The fields.'),
+              at: time().describe('When it was seen first.'),
+            }),
+          )
+          .max(16)
+          .optional()
+          .describe('Fields that somebody else took back after they were put right: they are left to them.')
+          .meta({ listType: 'atomic' }),
+        conditions: conditions('of the addon: Applied, Healthy, UpToDate, Drifted'),
       })
       .prefault({})
       .describe("The addon-manager's map."),
@@ -132,7 +98,27 @@ export const AddonKind = defineKind({
       jsonPath: '.status.manager.conditions[?(@.type=="Healthy")].status',
       description: 'Whether its workloads run.',
     },
+    {
+      name: 'Up to date',
+      type: 'string',
+      jsonPath: '.status.manager.conditions[?(@.type=="UpToDate")].status',
+      description: 'Whether it is the version that is wanted.',
+    },
+    {
+      name: 'Drifted',
+      type: 'string',
+      jsonPath: '.status.manager.conditions[?(@.type=="Drifted")].status',
+      description: 'Whether somebody else changed it.',
+      priority: 1,
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.manager.conditions[?(@.type=="UpToDate")].message',
+      description: 'Why it is, or is not.',
+      priority: 1,
+    },
   ],
   rules: [
     {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dnsLabel, ipv4Cidr, labels, objectName, RootVolume, Taint } from '../meta.ts';
 import { RELEASE_NAME } from '../release-name.ts';
+import { CHANNELS } from './addon-bundle.ts';
 import { DAYS, NO_TIME_ZONE, TIME_OF_DAY } from './maintenance-window.ts';
 
 /** Longest name of a Cluster: with pool and suffix it must stay a host name. */
@@ -9,6 +10,10 @@ export const CLUSTER_NAME_MAX = 32;
 export const POOL_NAME_MAX = 20;
 /** Most machines in one pool. */
 export const POOL_COUNT_MAX = 1000;
+
+/** Why values of an addon are refused. */
+const VALUES_TOO_LARGE =
+  'values of an addon may be 32 KiB of JSON at most: put files into a bundle of your own, or in a ConfigMap of the cluster';
 
 const release = () => z.string().max(32).regex(RELEASE_NAME);
 const flavor = () => z.string().min(1).max(255);
@@ -101,10 +106,49 @@ export const ClusterNetwork = z.object({
     .describe('Addresses of machines; the subnet that is made for the cluster.'),
 });
 
+/** Longest `values` of an addon, as JSON, in bytes. */
+export const ADDON_VALUES_MAX = 32 * 1024;
+/** What is done about an object of an addon that somebody else changed. */
+export const DRIFT_POLICIES = ['Correct', 'Report', 'Ignore'] as const;
+
 export const ClusterAddon = z.object({
   name: dnsLabel(40).describe('Name of the addon, such as flannel.'),
   version: z.string().min(1).max(64).optional().describe('Version to stay on; the newest that fits where absent.'),
+  channel: z
+    .enum(CHANNELS)
+    .optional()
+    .describe(
+      'Channel that versions are taken from; stable where absent. candidate has the stable ones too, edge all.',
+    ),
+  values: z
+    .looseObject({})
+    .refine((v) => Buffer.byteLength(JSON.stringify(v)) <= ADDON_VALUES_MAX, VALUES_TOO_LARGE)
+    .optional()
+    .describe(
+      "Values of the addon, checked against its bundle's schema; at most 32 KiB. No secrets: these go in valuesFrom.",
+    )
+    .meta({ preserve: true }),
+  valuesFrom: z
+    .array(
+      z.object({
+        secretName: objectName().describe("Name of the Secret, in the cluster's own namespace."),
+        key: z.string().min(1).max(253).describe('Its key, which holds a YAML mapping.'),
+      }),
+    )
+    .max(8)
+    .optional()
+    .describe('Secrets that hold more values: each is laid upon what stands before it.')
+    .meta({ listType: 'atomic' }),
+  drift: z
+    .enum(DRIFT_POLICIES)
+    .optional()
+    .describe(
+      'What is done about what somebody else changes: put it right (Correct, where absent), say it, or nothing.',
+    ),
+  paused: z.boolean().optional().describe('Nothing of this addon is applied, changed or removed while true.'),
 });
+/** An addon that a Cluster asks for. */
+export type ClusterAddon = z.output<typeof ClusterAddon>;
 
 const nodePools = () =>
   z

@@ -177,7 +177,23 @@ export const ClusterStatus = z
           })
           .optional()
           .describe('What became of the things that the cluster made in its cloud, once the cluster is being deleted.'),
-        conditions: conditions('of the addons: Applied, Healthy'),
+        readyFor: z
+          .string()
+          .max(32)
+          .optional()
+          .describe('Next release of the way that every addon fits already: the control plane may go there.'),
+        blocked: z
+          .array(
+            z.object({
+              addon: z.string().max(63).describe('Addon.'),
+              message: z.string().max(1024).describe('What it lacks and what to do, in one line.'),
+            }),
+          )
+          .max(64)
+          .optional()
+          .describe('Addons that have no version for the next release of the way: they hold the control plane back.')
+          .meta({ listType: 'map', listMapKeys: ['addon'] }),
+        conditions: conditions('of the addons: Applied, Healthy, UpToDate'),
       })
       .prefault({})
       .describe("The addon-manager's map."),

@@ -91,6 +91,10 @@ export const RegionSpec = z.object({
           "Roles of the application credentials that clusters' addons get; the region's own credentials must have them. Where absent: member and load-balancer_member, as far as these have them.",
         )
         .meta({ listType: 'set' }),
+      requireSignature: z
+        .boolean()
+        .default(false)
+        .describe('Whether only addon bundles whose signature was verified are applied to clusters of this region.'),
     })
     .optional()
     .describe('What holds of addons in this region.'),
