@@ -37,5 +37,10 @@ run("the OpenStack client's contract", ['-c', 'packages/openstack-client-ts/vite
   OS_CLOUD: 'lab',
   CONTRACT_ADMIN_CLOUD: 'admin',
 });
+// What a restricted application credential may not do is proven with the password of the same user.
+run('application credentials', ['-c', 'packages/openstack-client-ts/vitest.contract.config.ts', 'identity'], {
+  OS_CLIENT_CONFIG_FILE: lab.cloudsFile,
+  OS_CLOUD: 'lab-password',
+});
 say(failed === 0 ? 'test-real passed' : `test-real: ${failed} FAILED`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,3 +1,4 @@
+export { metadataQuery } from './block-storage/index.ts';
 export type * from './block-storage/types.ts';
 export { type ClientOptions, connect, createClient, type OpenStack } from './client.ts';
 export type * from './compute/server-types.ts';

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { collect, encodeUserData, ignoreNotFound, type OpenStack } from '../src/index.ts';
+import { collect, encodeUserData, ignoreNotFound, metadataQuery, type OpenStack } from '../src/index.ts';
 import { FakeCloud } from './fake-cloud.ts';
 
 /** A call of the client, and the request it must make: method, path with query, body. */
@@ -102,6 +102,11 @@ const rows: Row[] = [
   ['tags of a port', (c) => c.network.ports.tags.removeAll('p'), `DELETE ${NEUTRON}/ports/p/tags`],
   ['a bare image', (c) => c.image.images.create({ name: 'i' }), 'POST /image/v2/images', { name: 'i' }],
   ['a volume', (c) => c.blockStorage.volumes.create({ size: 1 }), `POST ${CINDER}/volumes`, { volume: { size: 1 } }],
+  [
+    'volumes by metadata, which Cinder reads as Python',
+    (c) => c.blockStorage.volumes.list({ metadata: metadataQuery({ 'a.b/c': "it's" }) }).all(),
+    `GET ${CINDER}/volumes/detail?metadata=${encodeURIComponent("{'a.b/c': 'it\\'s'}").replaceAll('%20', '+').replaceAll("'", '%27')}`,
+  ],
   ['used quota of Cinder', (c) => c.blockStorage.quotas.usage('p'), `GET ${CINDER}/os-quota-sets/p?usage=true`],
   [
     'a larger volume',

@@ -14,6 +14,17 @@ import type {
   VolumeType,
 } from './types.ts';
 
+/**
+ * The filter `metadata` of Cinder's lists, in the form that Cinder reads: a Python dictionary. An operator may have taken the filter away
+ * (`resource_filters.json`), so look at what comes back. Source: https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details
+ */
+export function metadataQuery(metadata: Record<string, string>): string {
+  const text = (value: string): string => `'${value.replace(/[\\']/g, '\\$&')}'`;
+  return `{${Object.entries(metadata)
+    .map(([key, value]) => `${text(key)}: ${text(value)}`)
+    .join(', ')}}`;
+}
+
 /** Cinder v3. */
 export class BlockStorage {
   /** For calls that have no method here. */

@@ -51,6 +51,8 @@ export interface VolumeQuery extends Query {
   all_tenants?: boolean | undefined;
   bootable?: boolean | undefined;
   availability_zone?: string | undefined;
+  /** A Python dictionary of texts, all of which must be there: see `metadataQuery`. */
+  metadata?: string | undefined;
   sort?: string | undefined;
   limit?: number | undefined;
   marker?: string | undefined;

@@ -79,7 +79,10 @@ function grantPath(grant: { projectId: string; userId: string; roleId: string })
   return path`/projects/${grant.projectId}/users/${grant.userId}/roles/${grant.roleId}`;
 }
 
-/** Application credentials of a user, by default the own one. They cannot be changed, only made and deleted. */
+/**
+ * Application credentials of a user, by default the own one. They belong to the user and to the project of the token that makes them, and cannot be
+ * changed, only made and deleted. Source: https://docs.openstack.org/api-ref/identity/v3/#application-credentials
+ */
 export class ApplicationCredentials {
   readonly #client: ServiceClient;
   readonly #session: Session;
@@ -93,6 +96,7 @@ export class ApplicationCredentials {
     return options?.userId ?? (await this.#session.auth.info()).user.id;
   }
 
+  /** Those of that name, which is one at most, or all, of whatever project. */
   async list(
     query?: Query & { name?: string },
     options?: CallOptions & { userId?: string },
@@ -103,12 +107,16 @@ export class ApplicationCredentials {
       .all();
   }
 
+  /** Without its secret, which is told once. NotFoundError when there is none. */
   async get(id: string, options?: CallOptions & { userId?: string }): Promise<ApplicationCredential> {
     const url = path`/users/${await this.#user(options)}/application_credentials/${id}`;
     return this.#client.json({ method: 'GET', path: url }, 'application_credential', options);
   }
 
-  /** The secret is in this answer only. */
+  /**
+   * The secret is in this answer only. ConflictError when the user has one of that name; ForbiddenError for another user's, and for who has
+   * logged in with an application credential that is restricted.
+   */
   async create(
     body: ApplicationCredentialCreate,
     options?: CallOptions & { userId?: string },
@@ -118,12 +126,13 @@ export class ApplicationCredentials {
     return this.#client.json(request, 'application_credential', options);
   }
 
+  /** Its tokens stop at once. ForbiddenError for who has logged in with a restricted one, and for another user's (but for an administrator). */
   async delete(id: string, options?: CallOptions & { userId?: string }): Promise<void> {
     const url = path`/users/${await this.#user(options)}/application_credentials/${id}`;
     await this.#client.request({ method: 'DELETE', path: url }, options);
   }
 
-  /** The rules of all of the user's credentials; they stay when a credential goes. */
+  /** The user's rules, which all credentials of the user share; they stay when a credential goes. */
   async accessRules(options?: CallOptions & { userId?: string }): Promise<AccessRule[]> {
     const url = path`/users/${await this.#user(options)}/access_rules`;
     return this.#client.list<AccessRule>({ path: url, key: 'access_rules' }, options).all();

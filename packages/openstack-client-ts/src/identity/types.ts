@@ -53,11 +53,20 @@ export interface RegionInfo extends Fields {
   parent_region_id: string | null;
 }
 
-/** One call that the credential may make: `{service: 'compute', method: 'GET', path: '/v2.1/servers/*'}`. */
+/**
+ * One call that the credential may make: `{service: 'compute', method: 'GET', path: '/v2.1/servers/*'}`. A service takes tokens with rules only where its
+ * operator has set `service_type` in `[keystone_authtoken]`; elsewhere it answers 401 to all of them.
+ * Source: https://docs.openstack.org/keystone/latest/user/application_credentials.html#access-rules
+ */
 export interface AccessRule extends Fields {
   id?: string;
+  /** Type of the service in the catalog, exactly as the service's operator wrote it. */
   service: string;
-  method: string;
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | (string & {});
+  /**
+   * Path of the call with everything before its version; at most 128 characters. `*` and `{x}` stand for one part, `**` for any number:
+   * two stars at its beginning for whatever comes before.
+   */
   path: string;
 }
 
@@ -68,6 +77,7 @@ export interface ApplicationCredential extends Fields {
   project_id: string;
   /** RFC 3339 without a zone, UTC; null never ends. */
   expires_at: string | null;
+  /** Those that it was made with. The roles that these imply are not in its tokens. */
   roles: { id: string; name: string }[];
   /** Zed says null for one that was made without it. */
   unrestricted: boolean | null;
@@ -77,12 +87,14 @@ export interface ApplicationCredential extends Fields {
 }
 
 export interface ApplicationCredentialCreate extends Fields {
+  /** Unique among those of the user. */
   name: string;
   description?: string;
   /** Keystone makes one up without it. */
   secret?: string;
+  /** RFC 3339; default: it never ends. Tokens end no later than it does. */
   expires_at?: string;
-  /** Default: the roles of the token that makes it. */
+  /** Default: the roles of the token that makes it. BadRequestError for one that this token lacks. */
   roles?: ({ id: string } | { name: string })[];
   /** May make further credentials. Default false. */
   unrestricted?: boolean;

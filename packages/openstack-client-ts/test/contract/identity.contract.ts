@@ -9,6 +9,10 @@ const restricted = under.cloud?.config.auth.type === 'application-credential';
 describe.skipIf(under.missing)(title('identity', under), () => {
   const cleanup = new Cleanup();
   const api = () => cloudOf(under).identity;
+  const loggedInWith = ({ id, secret }: { id: string; secret: string }) =>
+    createClient({ ...cloudOf(under).config, auth: { type: 'application-credential', id, secret } });
+  /** A role that the token has. */
+  const aRole = async () => (await api().token()).roles?.[0]?.name ?? '';
 
   afterAll(async () => {
     await cleanup.run();
@@ -69,9 +73,62 @@ describe.skipIf(under.missing)(title('identity', under), () => {
     expect(again).not.toHaveProperty('secret');
   });
 
+  it.skipIf(restricted)(
+    'lets an application credential be made once by its name, and with no role that is lacking',
+    async () => {
+      const name = unique('credential');
+      const { applicationCredentials } = api();
+      const made = await applicationCredentials.create({ name, roles: [{ name: await aRole() }] });
+      cleanup.add('credential', () => applicationCredentials.delete(made.id));
+      expect(made.roles.map((r) => r.name)).toContain(await aRole());
+      const twin = applicationCredentials.create({ name });
+      await expect(twin).rejects.toMatchObject({ name: 'ConflictError', status: 409 });
+      const lacking = applicationCredentials.create({ name: unique('credential'), roles: [{ name: 'service' }] });
+      await expect(lacking).rejects.toMatchObject({ name: 'BadRequestError', status: 400 });
+    },
+  );
+
+  it.skipIf(restricted)('ends an application credential when its time is over', async () => {
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString().slice(0, 19);
+    const made = await api().applicationCredentials.create({ name: unique('credential'), expires_at });
+    cleanup.add('credential', () => api().applicationCredentials.delete(made.id));
+    expect(made.expires_at?.slice(0, 19)).toBe(expires_at);
+    const client = loggedInWith(made);
+    expect(Date.parse((await client.identity.token()).expires_at)).toBeLessThanOrEqual(Date.parse(`${expires_at}Z`));
+    await client.close();
+    const past = new Date(Date.now() - 60_000).toISOString().slice(0, 19);
+    const late = api().applicationCredentials.create({ name: unique('credential'), expires_at: past });
+    await expect(late).rejects.toMatchObject({ name: 'BadRequestError', status: 400 });
+  });
+
+  it.skipIf(restricted)('takes no call of a token with access rules that they do not name', async () => {
+    const access_rules = [{ service: 'identity', method: 'GET', path: '/**/projects/*' }];
+    const made = await api().applicationCredentials.create({ name: unique('credential'), access_rules });
+    cleanup.add('credential', () => api().applicationCredentials.delete(made.id));
+    const client = loggedInWith(made);
+    const [project] = [(await client.identity.token()).project?.id ?? ''];
+    await expect(client.identity.projects.get(project)).resolves.toMatchObject({ id: project });
+    const others = client.identity.applicationCredentials.list();
+    await expect(others).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
+    const network = client.network.networks.list({ limit: 1 }).all();
+    await expect(network).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
+    await client.close();
+  });
+
+  it.skipIf(restricted)('stops the tokens of an application credential that is deleted', async () => {
+    const made = await api().applicationCredentials.create({ name: unique('credential') });
+    const client = loggedInWith(made);
+    await client.identity.validateToken();
+    await api().applicationCredentials.delete(made.id);
+    await expect(client.identity.validateToken()).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
+    await expect(api().applicationCredentials.delete(made.id)).rejects.toMatchObject({ name: 'NotFoundError' });
+    await client.close();
+  });
+
   it.skipIf(!restricted)('lets a restricted application credential make no other', async () => {
     const attempt = api().applicationCredentials.create({ name: unique('credential') });
     await expect(attempt).rejects.toMatchObject({ name: 'ForbiddenError', status: 403 });
+    expect((await api().token()).application_credential).toMatchObject({ restricted: true });
   });
 
   it.skipIf(admin.missing)(title('lets an administrator make projects and users', admin), async () => {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { collect, waitUntil } from '../../src/index.ts';
+import { collect, metadataQuery, waitUntil } from '../../src/index.ts';
 import { aNetwork, aServerKind, Cleanup, cloudOf, gone, subject, title, unique } from './support.ts';
 
 const images = await subject();
@@ -88,6 +88,13 @@ describe.skipIf(volumes.missing)(title('volumes', volumes), () => {
     expect(await inStatus(volume.id, 'available')).toMatchObject({ size: 1, name, metadata: { owner: 'contract' } });
     expect((await api().volumes.update(volume.id, { description: 'changed' })).description).toBe('changed');
     expect((await api().volumes.findByName(name))?.id).toBe(volume.id);
+    const owned = (metadata: Record<string, string>) =>
+      api()
+        .volumes.list({ metadata: metadataQuery(metadata) })
+        .all();
+    await api().volumes.update(volume.id, { metadata: { 'contract.example.org/volume': name } });
+    expect((await owned({ 'contract.example.org/volume': name })).map((v) => v.id)).toEqual([volume.id]);
+    expect(await owned({ 'contract.example.org/volume': 'other' })).toEqual([]);
     await api().volumes.delete(volume.id);
     await waitUntil(() => gone(() => api().volumes.get(volume.id)), { what: 'the volume to go', timeoutMs: 120_000 });
     await expect(api().volumes.get(volume.id)).rejects.toMatchObject({ name: 'NotFoundError', code: 'itemNotFound' });

@@ -1,6 +1,7 @@
 import { ApiError, type Call, isObject, jsonBody } from '../../core/message.ts';
 import { type Auth, type Cloud, isoMicros, type OpenStackService } from '../cloud.ts';
 import type { AccessRule, ApplicationCredential } from './state.ts';
+import { accessRuleView } from './view.ts';
 
 /** Application credentials and their access rules, under /v3/users/{user}. */
 export function serveApplicationCredentials(service: OpenStackService, cloud: Cloud): void {
@@ -9,9 +10,13 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
   const own = (call: Call, auth: Auth, action: string, orAdmin: boolean) => {
     if (call.params.user !== auth.userId && !(orAdmin && auth.isAdmin)) throw forbidden(action);
   };
-  const restricted = (auth: Auth, action: string) => {
+  const restricted = (auth: Auth) => {
     const credential = identity.applicationCredentials.get(auth.token.applicationCredentialId ?? '');
-    if (credential && !credential.unrestricted) throw forbidden(action);
+    if (credential && !credential.unrestricted)
+      throw new ApiError(
+        403,
+        "You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials..",
+      );
   };
   const find = (call: Call): ApplicationCredential => {
     const c = identity.applicationCredentials.get(call.params.id!);
@@ -35,7 +40,7 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
     })),
     unrestricted: c.unrestricted,
     expires_at: c.expiresAt === null ? null : isoMicros(c.expiresAt),
-    ...(c.accessRules ? { access_rules: c.accessRules } : {}),
+    ...(c.accessRules ? { access_rules: identity.rulesOf(c)?.map(accessRuleView) } : {}),
     links: { self: `${cloud.base}/identity/v3/users/${c.userId}/application_credentials/${c.id}` },
   });
 
@@ -55,7 +60,7 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
   });
   service.on('POST', base, 'keystone.application_credential.create', (call, auth) => {
     own(call, auth, 'create_application_credential', false);
-    restricted(auth, 'create_application_credential');
+    restricted(auth);
     const body = jsonBody(call).application_credential;
     if (!isObject(body)) throw new ApiError(400, "'application_credential' is a required property");
     if (typeof body.name !== 'string' || body.name === '')
@@ -87,9 +92,7 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
       roleIds: rolesOf(cloud, auth, body.roles),
       unrestricted: body.unrestricted === true,
       expiresAt,
-      accessRules: Array.isArray(body.access_rules)
-        ? body.access_rules.filter(isObject).map((r) => accessRule(cloud, r))
-        : null,
+      accessRules: rulesOf(cloud, auth, body.access_rules),
     };
     identity.applicationCredentials.save(row);
     return { status: 201, json: { application_credential: { ...view(row), secret: row.secret } } };
@@ -100,35 +103,38 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
   });
   service.on('DELETE', `${base}/{id}`, 'keystone.application_credential.delete', (call, auth) => {
     own(call, auth, 'delete_application_credential', true);
-    restricted(auth, 'delete_application_credential');
+    restricted(auth);
     const c = find(call);
     identity.applicationCredentials.delete(c.id);
     for (const t of [...identity.tokens.by('credential', c.id)]) identity.tokens.delete(t.id);
     return { status: 204 };
   });
-  const rules = (userId: string) =>
-    [...identity.applicationCredentials.by('user', userId)].flatMap((c) => c.accessRules ?? []);
+  const rule = (call: Call): AccessRule => {
+    const found = identity.accessRules.get(call.params.id!);
+    if (found?.userId !== call.params.user) throw new ApiError(404, `Could not find Access Rule: ${call.params.id}.`);
+    return found!;
+  };
   service.on('GET', '/v3/users/{user}/access_rules', 'keystone.access_rule.list', (call, auth) => {
     own(call, auth, 'list_access_rules', true);
     return {
       status: 200,
       json: {
-        access_rules: rules(call.params.user!),
+        access_rules: [...identity.accessRules.by('user', call.params.user!)].map(accessRuleView),
         links: { next: null, self: `${cloud.base}/identity${call.path}`, previous: null },
       },
     };
   });
   service.on('GET', '/v3/users/{user}/access_rules/{id}', 'keystone.access_rule.show', (call, auth) => {
     own(call, auth, 'get_access_rule', true);
-    const rule = rules(call.params.user!).find((r) => r.id === call.params.id);
-    if (!rule) throw new ApiError(404, `Could not find Access Rule: ${call.params.id}.`);
-    return { status: 200, json: { access_rule: rule } };
+    return { status: 200, json: { access_rule: accessRuleView(rule(call)) } };
   });
   service.on('DELETE', '/v3/users/{user}/access_rules/{id}', 'keystone.access_rule.delete', (call, auth) => {
     own(call, auth, 'delete_access_rule', true);
-    if (!rules(call.params.user!).some((r) => r.id === call.params.id))
-      throw new ApiError(404, `Could not find Access Rule: ${call.params.id}.`);
-    throw forbidden('delete_access_rule');
+    const { id, userId } = rule(call);
+    for (const c of identity.applicationCredentials.by('user', userId))
+      if (c.accessRules?.includes(id)) throw new ApiError(403, 'May not delete access rule in use');
+    identity.accessRules.delete(id);
+    return { status: 204 };
   });
 }
 
@@ -143,23 +149,36 @@ function rolesOf(cloud: Cloud, auth: Auth, wanted: unknown): string[] {
     if (!auth.token.roleIds.includes(role.id))
       throw new ApiError(
         400,
-        `Invalid application credential: Could not find role assignment with role: ${role.id}, user or group: ${auth.userId}, project, domain, or system: ${auth.projectId}.`,
+        'Invalid application credential: Cannot create an application credential with unassigned role',
       );
     return cloud.identity.effectiveRoles(role.id).filter((id, at) => at === 0 || auth.token.roleIds.includes(id));
   });
 }
 
-function accessRule(cloud: Cloud, given: Record<string, unknown>): AccessRule {
-  for (const key of ['service', 'method', 'path']) {
+const METHODS = ['POST', 'GET', 'HEAD', 'PATCH', 'PUT', 'DELETE'];
+
+/** IDs of the rules; one that the user has already is taken, and not made twice. An empty list is as good as none. */
+function rulesOf(cloud: Cloud, auth: Auth, given: unknown): string[] | null {
+  if (!Array.isArray(given) || given.length === 0) return null;
+  return given.filter(isObject).map((rule) => accessRule(cloud, auth.userId, rule).id);
+}
+
+function accessRule(cloud: Cloud, userId: string, given: Record<string, unknown>): AccessRule {
+  for (const key of ['service', 'method', 'path'] as const) {
     if (typeof given[key] !== 'string')
       throw new ApiError(400, `Invalid input for field 'access_rules': '${key}' is a required property`);
   }
-  return {
-    id: cloud.ids.hex(32),
-    service: String(given.service),
-    method: String(given.method),
-    path: String(given.path),
-  };
+  const { service, method, path } = given as Record<'service' | 'method' | 'path', string>;
+  if (!METHODS.includes(method))
+    throw new ApiError(
+      400,
+      `Invalid input for field 'method': '${method}' does not match '^(POST|GET|HEAD|PATCH|PUT|DELETE)$'`,
+    );
+  if (!path.startsWith('/'))
+    throw new ApiError(400, `Invalid input for field 'path': '${path}' does not match '^\\/.*'`);
+  for (const r of cloud.identity.accessRules.by('user', userId))
+    if (r.service === service && r.method === method && r.path === path) return r;
+  return cloud.identity.accessRules.save({ id: cloud.ids.hex(32), userId, service, method, path });
 }
 
 function forbidden(action: string): ApiError {

@@ -181,6 +181,7 @@ export function serveIdentityRecords(service: OpenStackService, cloud: Cloud): v
       for (const m of [...identity.memberships.by('user', u.id)]) identity.memberships.delete(m.id);
       for (const c of [...identity.applicationCredentials.by('user', u.id)])
         identity.applicationCredentials.delete(c.id);
+      for (const r of [...identity.accessRules.by('user', u.id)]) identity.accessRules.delete(r.id);
       for (const t of [...identity.tokens.by('user', u.id)]) identity.tokens.delete(t.id);
     },
   });

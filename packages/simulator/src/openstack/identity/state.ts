@@ -59,9 +59,10 @@ export interface Credential {
   projectId: string | null;
 }
 
-/** One allowed kind of call of an application credential. */
+/** One allowed kind of call. It is its user's, whose application credentials share it, and stays when they go. */
 export interface AccessRule {
   id: string;
+  userId: string;
   service: string;
   method: string;
   path: string;
@@ -78,7 +79,8 @@ export interface ApplicationCredential {
   unrestricted: boolean;
   /** Milliseconds since the epoch, or null for never. */
   expiresAt: number | null;
-  accessRules: AccessRule[] | null;
+  /** IDs; null: it may make every call that its roles allow. */
+  accessRules: string[] | null;
 }
 
 export interface CatalogService {
@@ -138,10 +140,16 @@ export class IdentityState {
   readonly implications = new Table<Implication>({ prior: (i) => i.priorId });
   readonly credentials = new Table<Credential>({ user: (c) => c.userId });
   readonly applicationCredentials = new Table<ApplicationCredential>({ user: (c) => c.userId });
+  readonly accessRules = new Table<AccessRule>({ user: (r) => r.userId });
   readonly services = new Table<CatalogService>({ type: (s) => s.type });
   readonly endpoints = new Table<Endpoint>({ service: (e) => e.service_id });
   readonly regions = new Table<Region>();
   readonly tokens = new Table<Token>({ user: (t) => t.userId, credential: (t) => t.applicationCredentialId });
+
+  /** The rules of a credential; null: it has none and may make every call. */
+  rulesOf(credential: ApplicationCredential): AccessRule[] | null {
+    return credential.accessRules?.flatMap((id) => this.accessRules.get(id) ?? []) ?? null;
+  }
 
   /** Roles that come with a role, itself first. */
   effectiveRoles(roleId: string): string[] {

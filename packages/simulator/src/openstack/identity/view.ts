@@ -1,6 +1,6 @@
 import type { Cloud } from '../cloud.ts';
 import { isoMicros } from '../cloud.ts';
-import type { Token } from './state.ts';
+import type { AccessRule, Token } from './state.ts';
 
 /** A token as its owner reads it. */
 export function tokenView(cloud: Cloud, token: Token, withCatalog: boolean): Record<string, unknown> {
@@ -33,11 +33,14 @@ export function tokenView(cloud: Cloud, token: Token, withCatalog: boolean): Rec
       id: credential.id,
       name: credential.name,
       restricted: !credential.unrestricted,
-      ...(credential.accessRules ? { access_rules: credential.accessRules } : {}),
+      ...(credential.accessRules ? { access_rules: identity.rulesOf(credential)?.map(accessRuleView) } : {}),
     };
   }
   return out;
 }
+
+/** An access rule as Keystone shows it, in a token and by itself. */
+export const accessRuleView = ({ id, service, method, path }: AccessRule) => ({ id, service, method, path });
 
 /** The service catalog for a token's scope. */
 export function catalogView(cloud: Cloud, token: Token): unknown[] {

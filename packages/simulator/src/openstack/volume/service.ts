@@ -14,6 +14,17 @@ function minor(call: Call): number {
   return asked ? Number(asked[1] ?? 70) : 0;
 }
 
+/**
+ * The filter `metadata`, which Cinder reads as a Python dictionary of texts: `{'key': 'value'}`. All its pairs must be there; what cannot be read
+ * matches nothing.
+ */
+function metadataFilter(call: Call): (v: Volume) => boolean {
+  const given = call.query.get('metadata');
+  if (given === null) return () => true;
+  const pairs = [...given.matchAll(/(['"])(.*?)\1\s*:\s*(['"])(.*?)\3/g)].map((m) => [m[2]!, m[4]!] as const);
+  return (v) => pairs.length > 0 && pairs.every(([key, value]) => v.metadata[key] === value);
+}
+
 /** Cinder v3 under /volume. */
 export function volumeService(cloud: Cloud): OpenStackService {
   const { volumes, snapshots, types } = cloud.volume;
@@ -164,7 +175,7 @@ export function volumeService(cloud: Cloud): OpenStackService {
       status: 200,
       json: page(
         call,
-        visible(call, auth, volumes.values()),
+        visible(call, auth, volumes.values()).filter(metadataFilter(call)),
         'volumes',
         (v) => volumeView(v, auth),
         (v) => ({ id: v.id, name: v.name, links: links('volumes', v.id) }),
