@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiServerBinaries } from './lab/cache.ts';
 import { up } from './lab/openstack.ts';
+import { registryBinary } from './lab/registry.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
@@ -21,6 +22,8 @@ if (process.getuid?.() !== 0) {
 }
 say('etcd, kube-apiserver and kubectl: built where they are not in the cache');
 await apiServerBinaries('v1.35.4', true);
+say('an OCI registry: built where it is not in the cache');
+await registryBinary(true);
 say('OpenStack: installed and started where it is not');
 const lab = await up('fake');
 

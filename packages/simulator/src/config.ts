@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CURES, NODE_FAULTS } from './core/faults.ts';
+import { OPERATIONS } from './registry/faults.ts';
 
 const milliseconds = z.number().min(0).describe('Milliseconds.');
 
@@ -63,6 +64,36 @@ export const apiFaultSchema = z.strictObject({
     z.strictObject({ type: z.literal('hang') }),
     z.strictObject({ type: z.literal('reset') }),
     z.strictObject({ type: z.literal('lostAnswer') }),
+  ]),
+});
+
+/** A fault rule of the registry, without or with an id. */
+export const registryFaultSchema = z.strictObject({
+  id: z.string().min(1).optional(),
+  match: z
+    .strictObject({
+      operation: z.enum(OPERATIONS).optional(),
+      repository: regex.optional(),
+      reference: z.string().min(1).optional(),
+    })
+    .default({}),
+  rate: z.number().min(0).max(1).optional(),
+  count: z.number().int().min(0).optional(),
+  after: z.number().int().min(0).optional(),
+  forMs: milliseconds.optional(),
+  action: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('delay'), ms: milliseconds }),
+    z.strictObject({
+      type: z.literal('status'),
+      status: z.number().int().min(400).max(599),
+      message: z.string().optional(),
+      retryAfter: z.number().int().min(0).optional(),
+    }),
+    z.strictObject({ type: z.literal('hang') }),
+    z.strictObject({ type: z.literal('reset') }),
+    z.strictObject({ type: z.literal('lostAnswer') }),
+    z.strictObject({ type: z.literal('cut'), afterBytes: z.number().int().min(0) }),
+    z.strictObject({ type: z.literal('corrupt') }),
   ]),
 });
 

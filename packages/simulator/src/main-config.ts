@@ -20,10 +20,30 @@ const managementSchema = z.strictObject({
     .default('v1.35.4'),
 });
 
+/** An OCI registry. */
+const registrySchema = z
+  .strictObject({
+    listen: z
+      .strictObject({ address: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535).default(0) })
+      .prefault({}),
+    dataDir: z.string().min(1).optional().describe('Where contents are kept; in memory where absent.'),
+    users: z
+      .array(z.strictObject({ name: z.string().regex(/^[^:]+$/), password: z.string().min(1) }))
+      .default([])
+      .describe('Who may come in, by basic authentication; without any everybody may.'),
+    referrers: z.boolean().default(true).describe('Whether the referrers API of version 1.1 is served.'),
+    certFile: readable.optional().describe('PEM: the certificate that it serves with; plain HTTP where absent.'),
+    keyFile: readable.optional().describe('PEM: the key of that certificate.'),
+  })
+  .refine((r) => (r.certFile === undefined) === (r.keyFile === undefined), {
+    error: 'certFile and keyFile go together',
+  });
+
 /** What the simulator is told by its configuration file. */
 const simulatorConfigSchema = z.strictObject({
   openstack: openStackConfigSchema.prefault({}),
   management: managementSchema.optional(),
+  registry: registrySchema.optional(),
   machines: z
     .strictObject({
       enabled: z

@@ -111,6 +111,33 @@ describe('the program', () => {
     expect((await admin('DELETE', '/api-cuts')).status).toBe(204);
   });
 
+  it('serves a registry that keeps what it has, asks for users, and fails as it is told to', async () => {
+    const config = {
+      openstack: { externalNetwork: { cidr: CIDR } },
+      registry: { dataDir: join(dir, 'registry'), users: [{ name: 'author', password: 'p' }] },
+    };
+    const { first } = await start(config);
+    const authorization = `Basic ${btoa('author:p')}`;
+    const ask = (path: string, method = 'GET') =>
+      fetch(`${first.registry}${path}`, { method, headers: { authorization } });
+    expect((await fetch(`${first.registry}/v2/`)).status).toBe(401);
+    expect((await ask('/v2/')).status).toBe(200);
+    const upload = new URL((await ask('/v2/a/blobs/uploads/', 'POST')).headers.get('location')!).pathname;
+    const rule = { id: 'down', match: { operation: 'upload.status' }, action: { type: 'status', status: 503 } };
+    const faults = `${first.admin}/registry-faults`;
+    expect((await fetch(faults, { method: 'POST', body: JSON.stringify(rule) })).status).toBe(201);
+    expect((await ask(upload)).status).toBe(503);
+    expect(await (await fetch(faults)).json()).toMatchObject({ faults: [{ id: 'down', hits: 1 }] });
+    expect((await fetch(`${faults}/down`, { method: 'DELETE' })).status).toBe(204);
+    expect((await ask(upload)).status).toBe(204);
+    const wrong = await fetch(faults, { method: 'POST', body: '{"action":{"type":"cut"}}' });
+    expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringContaining('action.afterBytes')]);
+    running!.kill('SIGKILL');
+    await once(running!, 'exit');
+    const again = await start(config);
+    expect((await fetch(`${again.first.registry}${upload}`, { headers: { authorization } })).status).toBe(204);
+  });
+
   it('keeps the management cluster on disk', async () => {
     const { config, ca } = await management();
     const before = await start(config);

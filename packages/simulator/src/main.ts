@@ -15,8 +15,15 @@ try {
   const running = await startSimulator(readSimulatorConfig(values.config), (what) =>
     line({ level: 'warn', msg: what }),
   );
-  const { openstack, management, admin } = running;
-  line({ level: 'info', msg: 'ready', openstack, ...(management ? { management } : {}), admin });
+  const { openstack, management, registry, admin } = running;
+  line({
+    level: 'info',
+    msg: 'ready',
+    openstack,
+    ...(management ? { management } : {}),
+    ...(registry ? { registry } : {}),
+    admin,
+  });
   const stop = (): void => {
     // What hangs on purpose (faults) must not hold the end back.
     setTimeout(() => process.exit(0), STOP_MS).unref();

@@ -11,6 +11,7 @@ import { orderedFault } from './kubernetes/ordered-faults.ts';
 import { Machines } from './machines/index.ts';
 import { readTokens, type SimulatorConfig } from './main-config.ts';
 import { createOpenStackSimulator } from './openstack/simulator.ts';
+import { createRegistry, type Registry, RegistryFaults } from './registry/index.ts';
 
 /** A running simulator. */
 interface RunningSimulator {
@@ -20,6 +21,8 @@ interface RunningSimulator {
   admin: string;
   /** Base URL of the management cluster's API, when there is one. */
   management?: string;
+  /** Base URL of the registry, when there is one. */
+  registry?: string;
   close(): Promise<void>;
 }
 
@@ -65,13 +68,38 @@ async function startManagement(c: NonNullable<SimulatorConfig['management']>, fa
   return { url: `https://${address}:${(server.address() as AddressInfo).port}`, api, server };
 }
 
+/** Starts the registry. */
+async function startRegistry(
+  c: NonNullable<SimulatorConfig['registry']>,
+  shared: Pick<NonNullable<Parameters<typeof createRegistry>[0]>, 'faults' | 'requests'>,
+): Promise<{ registry: Registry; url: string }> {
+  const tls =
+    c.certFile && c.keyFile
+      ? { cert: readFileSync(c.certFile, 'utf8'), key: readFileSync(c.keyFile, 'utf8') }
+      : undefined;
+  const registry = await createRegistry({ ...c, tls, ...shared });
+  const { address, port } = c.listen;
+  try {
+    return { registry, url: (await registry.listen(address, port)).url };
+  } catch (e) {
+    throw new Error(
+      `cannot listen on ${address}:${port} for the registry: ${(e as Error).message}; change registry.listen`,
+      { cause: e },
+    );
+  }
+}
+
 /** Starts all that a configuration asks for. @throws {Error} when an address cannot be listened on {ConfigError} for the token file */
 export async function startSimulator(config: SimulatorConfig, say: (what: string) => void): Promise<RunningSimulator> {
   const clock = new SimulatorClock(config.openstack.clock);
   const random = new Random(config.openstack.seed);
   const apiFaults = new ApiFaults(clock, random.fork('api faults'));
   const management = config.management && (await startManagement(config.management, apiFaults));
-  const cloud = createOpenStackSimulator({ config: config.openstack, clock, random, apiFaults });
+  const registryFaults = new RegistryFaults(clock, random.fork('registry faults'));
+  const cloud = createOpenStackSimulator({ config: config.openstack, clock, random, apiFaults, registryFaults });
+  const registry =
+    config.registry &&
+    (await startRegistry(config.registry, { faults: registryFaults, requests: cloud.state.requests }));
   let machines: Machines | undefined;
   if (config.machines.enabled) {
     machines = new Machines({
@@ -91,10 +119,12 @@ export async function startSimulator(config: SimulatorConfig, say: (what: string
     openstack: url,
     admin: `${url}/admin`,
     ...(management ? { management: management.url } : {}),
+    ...(registry ? { registry: registry.url } : {}),
     async close() {
       machines?.close();
       clock.close();
       await cloud.close();
+      await registry?.registry.close();
       if (!management) return;
       management.api.close();
       management.server.close();

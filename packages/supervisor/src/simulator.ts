@@ -43,15 +43,18 @@ export interface Simulator {
   openstackUrl: string;
   /** Base URL of its admin API. */
   adminUrl: string;
+  /** Base URL of its registry. */
+  registryUrl: string;
 }
 
-/** Starts the simulator: an OpenStack with an external network on loopback, and where wanted a management cluster's API. */
+/** Starts the simulator: an OpenStack with an external network on loopback, a registry, and where wanted a management cluster's API. */
 export async function startSimulator(o: {
   root: string;
   dir: string;
   node: string;
   env: Record<string, string>;
   openstackPort: number;
+  registryPort: number;
   externalCidr: string;
   /** Left out where the management cluster is a real one. */
   management?: { port: number; certFile: string; keyFile: string; tokensFile: string };
@@ -63,6 +66,7 @@ export async function startSimulator(o: {
       listen: { address: '127.0.0.1', port: o.openstackPort },
       externalNetwork: { name: 'public', cidr: o.externalCidr },
     },
+    registry: { listen: { address: '127.0.0.1', port: o.registryPort }, dataDir: join(o.dir, 'registry') },
     ...(o.options.machines ? { machines: o.options.machines } : {}),
     ...(o.management
       ? {
@@ -88,5 +92,5 @@ export async function startSimulator(o: {
     },
     readyLine,
   );
-  return { daemon, openstackUrl: ready.openstack!, adminUrl: ready.admin! };
+  return { daemon, openstackUrl: ready.openstack!, adminUrl: ready.admin!, registryUrl: ready.registry! };
 }

@@ -74,8 +74,17 @@ export async function startSystem(o: SystemOptions): Promise<System> {
   await chmod(dir, 0o700);
   const node = join(ROOT, 'node_modules/.bin/node');
   const env = cleanEnv();
-  const [redisPort, managementPort, openstackPort, bootstrapPort, provisionerPort, apiPort, webhookPort, ...opsPorts] =
-    await freePorts(7 + SERVICES.length);
+  const [
+    redisPort,
+    managementPort,
+    openstackPort,
+    registryPort,
+    bootstrapPort,
+    provisionerPort,
+    apiPort,
+    webhookPort,
+    ...opsPorts
+  ] = await freePorts(8 + SERVICES.length);
   const checkInHost = o.cloud?.checkInHost ?? '127.0.0.1';
   const [checkInPort] = await freePorts(1, checkInHost);
   const daemons: Daemon[] = [];
@@ -103,6 +112,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
         node,
         env,
         openstackPort: openstackPort!,
+        registryPort: registryPort!,
         externalCidr: await freeLoopbackSlice(),
         ...(o.management
           ? {}

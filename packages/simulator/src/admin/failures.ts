@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import { apiFaultSchema, ConfigError, check, cutSchema, deprecatedSchema, nodeFaultSchema } from '../config.ts';
+import {
+  apiFaultSchema,
+  ConfigError,
+  check,
+  cutSchema,
+  deprecatedSchema,
+  nodeFaultSchema,
+  registryFaultSchema,
+} from '../config.ts';
 import type { Timer } from '../core/clock.ts';
 import type { Answer, Call } from '../core/message.ts';
 import type { Cloud } from '../openstack/cloud.ts';
@@ -8,7 +16,7 @@ import { failMachine } from '../openstack/compute/lifecycle.ts';
 import type { Server } from '../openstack/compute/state.ts';
 import { body, ok } from './answer.ts';
 
-/** Calls of the admin API that let machines, Kubernetes APIs and the way to them fail. */
+/** Calls of the admin API that let machines, Kubernetes APIs, the way to them and the registry fail. */
 export function failureHandlers(cloud: Cloud): Record<string, (call: Call) => Answer> {
   const { faults } = cloud.kubernetes;
   const cuts = new Map<string, { how: 'hang' | 'refuse'; timer: Timer | undefined }>();
@@ -33,6 +41,13 @@ export function failureHandlers(cloud: Cloud): Record<string, (call: Call) => An
     'POST /api-faults': (call) => ok(faults.add(check(apiFaultSchema, body(call), 'the fault rule')), 201),
     'DELETE /api-faults': () => {
       faults.remove();
+      return { status: 204 };
+    },
+    'GET /registry-faults': () => ok({ faults: cloud.registryFaults.list() }),
+    'POST /registry-faults': (call) =>
+      ok(cloud.registryFaults.add(check(registryFaultSchema, body(call), 'the fault rule')), 201),
+    'DELETE /registry-faults': () => {
+      cloud.registryFaults.remove();
       return { status: 204 };
     },
     'GET /api-cuts': () => ok({ cuts: [...cuts].map(([address, { how }]) => ({ address, how })) }),

@@ -89,6 +89,7 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
     'POST /reset': () => {
       cloud.faults.remove();
       cloud.kubernetes.faults.remove();
+      cloud.registryFaults.remove();
       for (const rule of cloud.config.faults) cloud.faults.add(rule);
       cloud.latency.set(cloud.config.latency);
       cloud.requests.reset();
@@ -98,10 +99,16 @@ export function adminMount(cloud: Cloud, clock: SimulatorClock): Mount {
   return {
     prefix: 'admin',
     async handle(call) {
-      const one = /^\/(faults|api-faults)\/([^/]+)$/.exec(call.path);
+      const one = /^\/(faults|api-faults|registry-faults)\/([^/]+)$/.exec(call.path);
       if (one && call.method === 'DELETE') {
-        const rules = one[1] === 'faults' ? cloud.faults : cloud.kubernetes.faults;
-        return rules.remove(one[2]!) ? { status: 204 } : ok({ error: `there is no fault rule ${one[2]}` }, 404);
+        const rules = {
+          faults: cloud.faults,
+          'api-faults': cloud.kubernetes.faults,
+          'registry-faults': cloud.registryFaults,
+        };
+        return rules[one[1] as keyof typeof rules].remove(one[2]!)
+          ? { status: 204 }
+          : ok({ error: `there is no fault rule ${one[2]}` }, 404);
       }
       const handler = handlers[`${call.method} ${call.path.replace(/\/$/, '')}`];
       if (!handler)

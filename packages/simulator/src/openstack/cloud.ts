@@ -8,6 +8,7 @@ import type { Call } from '../core/message.ts';
 import type { Random } from '../core/random.ts';
 import type { RequestCounter } from '../core/requests.ts';
 import type { Service } from '../core/service.ts';
+import type { RegistryFaults } from '../registry/faults.ts';
 import type { ComputeState } from './compute/state.ts';
 import type { IdentityState, Token } from './identity/state.ts';
 import type { ImageState } from './image/state.ts';
@@ -62,6 +63,8 @@ export interface Cloud {
   events: EventHub;
   /** Ordered failures of Kubernetes APIs, and of the way to them. */
   kubernetes: KubernetesControl;
+  /** Ordered failures of the registry. */
+  registryFaults: RegistryFaults;
   quotas: QuotaBook;
   /** Base URL in the catalog, without a slash at the end. */
   base: string;

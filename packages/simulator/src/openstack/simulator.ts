@@ -8,6 +8,7 @@ import { EventHub, type Hypervisor, type NetworkEvents, nullHypervisor } from '.
 import { Latency } from '../core/latency.ts';
 import { Random } from '../core/random.ts';
 import { RequestCounter } from '../core/requests.ts';
+import { RegistryFaults } from '../registry/faults.ts';
 import type { Auth, Cloud } from './cloud.ts';
 import { computeService } from './compute/service.ts';
 import { ComputeState } from './compute/state.ts';
@@ -33,6 +34,8 @@ export interface OpenStackSimulatorOptions {
   hypervisor?: Hypervisor;
   /** Ordered failures of Kubernetes APIs, where the admin API is to steer them. */
   apiFaults?: ApiFaults;
+  /** Ordered failures of the registry, where the admin API is to steer them. */
+  registryFaults?: RegistryFaults;
 }
 
 /** A simulated OpenStack behind one HTTP port. */
@@ -62,6 +65,7 @@ export function createOpenStackSimulator(options: OpenStackSimulatorOptions): Op
     hypervisor: options.hypervisor ?? nullHypervisor,
     events,
     kubernetes: { faults: options.apiFaults ?? new ApiFaults(clock, random.fork('api faults')) },
+    registryFaults: options.registryFaults ?? new RegistryFaults(clock, random.fork('registry faults')),
     quotas: new QuotaBook(),
     base: '',
     identity: new IdentityState(),

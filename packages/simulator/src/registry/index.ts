@@ -1,0 +1,2 @@
+export { RegistryFaults } from './faults.ts';
+export { createRegistry, type Registry } from './registry.ts';
