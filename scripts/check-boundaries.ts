@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Packages from the ground up: each may import those before it only. */
 const LAYERS = [
   ['openstack-client-ts', '@shoto/api', '@shoto/pki', '@shoto/kube', '@shoto/service'],
-  ['@shoto/reconciler', '@shoto/simulator'],
+  ['@shoto/bundle', '@shoto/reconciler', '@shoto/simulator'],
   ['@shoto/cli'],
   ['@shoto/supervisor'],
 ];

@@ -13,11 +13,11 @@ import {
   resourceOf,
   withCondition,
 } from '@shoto/api';
+import { chooseBundle } from '@shoto/bundle';
 import { CONFIGMAPS, type HasMeta, type KubeClient, KubeError } from '@shoto/kube';
 import { type Outcome, ReconcileError, TerminalError, WaitingError } from '@shoto/reconciler';
 import { holds } from './needs.ts';
 import { type Facts, type Rendered, render } from './render.ts';
-import { chooseBundle } from './select.ts';
 import { applyAll, healthProblem, type KindFinder } from './workload.ts';
 
 const CLUSTERS = resourceOf(ClusterKind);
@@ -103,7 +103,7 @@ async function one(
     signal?.throwIfAborted();
     const version = d.release(cluster.spec.release)?.spec.version;
     if (!version) throw new WaitingError('ReleaseMissing', `release ${cluster.spec.release} is not there`, 10_000);
-    const bundle = chooseBundle(d.bundles(), wanted, version);
+    const bundle = chooseBundle(d.bundles(), wanted, [version]);
     if (!bundle)
       throw new TerminalError(
         'NoBundleFits',

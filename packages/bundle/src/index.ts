@@ -1,0 +1,42 @@
+export { type CelVariables, celHolds, celProblem, ExpressionError } from './cel.ts';
+export {
+  type Choosable,
+  candidates,
+  chooseBundle,
+  newestFirst,
+  takes,
+  type WantedAddon,
+} from './choose/choose.ts';
+export { type Cycle, cyclesOf } from './choose/dependencies.ts';
+export {
+  type AddonBlock,
+  type AddonBlockReason,
+  type AddonsPlan,
+  type PlanInput,
+  type PlannedAddon,
+  planAddons,
+} from './choose/plan.ts';
+export { compareVersions, fits } from './choose/range.ts';
+export { BundleError, type BundleProblem, problemText } from './errors.ts';
+export { type BundleContent, bundleOf, filesIn, LIMITS, pathProblem, textOf } from './format/content.ts';
+export {
+  BundleManifest,
+  type BundlePatch,
+  CHANNELS,
+  type Channel,
+  EXCLUSIVE,
+  type HealthCheck,
+  PROVISIONS,
+  type Provision,
+  SEMVER,
+} from './format/manifest.ts';
+export { parseBundleManifest } from './format/parse.ts';
+export { readBundleDir } from './format/read-dir.ts';
+export { canonicalJson, type Json, type JsonObject, sha256 } from './json.ts';
+export { type CompiledBundle, compileBundle } from './render/compile.ts';
+export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';
+export { ADDON_LABEL, type ChartRenderer, type Rendered, type RenderInput, render } from './render/render.ts';
+export { mergeValues } from './values/merge.ts';
+export { readValuesSchema, resolveValues, type ValuesSchema, valuesSchemaOf } from './values/schema.ts';
+export { type ClearSecret, secretsInClear } from './values/secrets.ts';
+export { readYaml, type YamlDocument } from './yaml.ts';
