@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { request } from 'undici';
 import type { GlobalOptions } from './client.ts';
+import { clusterAddonCommands } from './commands/cluster-addon.ts';
 import { completionCommand } from './commands/completion.ts';
 import { createCommand } from './commands/create.ts';
 import { fleetCommands } from './commands/fleet.ts';
@@ -45,23 +46,24 @@ Examples:
     program.command(name).description(description).addHelpText('after', `\nExamples:\n${examples}`);
   const create = group(
     'create',
-    'make a cluster, or a node pool',
-    '  shoto create cluster web\n  shoto create pool web gpu --flavor g1.large --count 2',
+    'make a cluster, a node pool, or give a cluster an addon',
+    '  shoto create cluster web\n  shoto create pool web gpu --flavor g1.large --count 2\n  shoto create addon web grafana',
   );
   const set = group(
     'set',
-    'change a cluster, or a node pool',
+    'change a cluster, a node pool, or an addon',
     '  shoto set cluster web --healing off\n  shoto set pool web default --flavor m1.large',
   );
   const remove = group(
     'delete',
-    'delete a cluster with everything that it has in the cloud, or a node pool',
+    'delete a cluster with everything that it has in the cloud, a node pool, or an addon',
     '  shoto delete cluster web\n  shoto delete pool web gpu',
   );
   createCommand(create, c);
   readCommands(program, c);
   scaleCommand(program, c);
   poolCommands({ create, set, remove }, c);
+  clusterAddonCommands({ program, create, set, remove }, c);
   clusterCommands({ program, set }, c);
   upgradeCommand(program, c);
   machineCommands(program, c);

@@ -77,7 +77,7 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
     const { code, err } = await w.shoto(['get', 'pods']);
     expect([code, err]).toEqual([
       2,
-      'shoto: there is no kind "pods": there are clusters, machines, regions, releases, templates, tenants\n',
+      'shoto: there is no kind "pods": there are clusters, machines, addons, regions, releases, templates, tenants, addonbundles, addonregistries\n',
     ]);
   });
 });

@@ -9,6 +9,7 @@ import type { BootstrapClient } from './bootstrap-client.ts';
 import type { ClusterDeps } from './clusters.ts';
 import { timeRequests } from './metrics.ts';
 import { ProblemError, problemOf, toProblem } from './problem.ts';
+import { addonRoutes } from './routes/addons.ts';
 import { catalogueRoutes } from './routes/catalogue.ts';
 import { clusterRoutes } from './routes/clusters.ts';
 import { fleetRoutes } from './routes/fleet.ts';
@@ -143,6 +144,7 @@ export async function createApp(o: {
   clusterRoutes(app, deps);
   planRoutes(app, deps, o.bootstrap);
   machineRoutes(app, deps);
+  addonRoutes(app, deps);
   fleetRoutes(app, deps);
   catalogueRoutes(app, deps);
   lifeRoutes(app, deps, o.bootstrap, o.log);

@@ -18,7 +18,16 @@ import type { Store } from './store.ts';
 export interface CheckDeps {
   store: Pick<
     Store,
-    'region' | 'regions' | 'release' | 'releases' | 'tenant' | 'clusters' | 'clustersIn' | 'machinesOf'
+    | 'region'
+    | 'regions'
+    | 'release'
+    | 'releases'
+    | 'tenant'
+    | 'clusters'
+    | 'clustersIn'
+    | 'machinesOf'
+    | 'addonBundles'
+    | 'addonRegistries'
   >;
   /** Milliseconds since the epoch. */
   now: () => number;

@@ -19,8 +19,10 @@ const aCluster = (infrastructure: object = {}, more: object = {}): Cluster =>
       release: 'v1.36.3',
       controlPlane: { count: 1 },
       nodePools: [{ name: 'default', count: 2 }],
+      addons: [{ name: 'flannel' }],
     },
     status: {
+      addons: { items: [{ name: 'flannel', version: '1.0.0', healthy: true }] },
       observedGeneration: 4,
       conditions: [READY],
       controlPlane: { initialized: true },
@@ -113,6 +115,24 @@ describe('a cluster is settled', () => {
     ['a rollout goes on', aCluster({ rollout: { release: 'v1.36.3', startedAt: 'x' } }), ALL],
     ['one is outdated', aCluster({ conditions: [condition('UpToDate', 'False', 'Paused')] }), ALL],
     ['the spec was not looked at yet', aCluster({}, { observedGeneration: 3 }), ALL],
+    ['an addon is not applied yet', aCluster({}, { addons: { items: [] } }), ALL],
+    [
+      'an addon is not healthy',
+      aCluster({}, { addons: { items: [{ name: 'flannel', version: '1.0.0', healthy: false }] } }),
+      ALL,
+    ],
+    [
+      'an addon is still to go',
+      aCluster({}, {
+        addons: {
+          items: [
+            { name: 'flannel', healthy: true },
+            { name: 'old', healthy: true },
+          ],
+        },
+      }),
+      ALL,
+    ],
     ['the cluster is not ready', aCluster({}, { conditions: [condition('Ready', 'False', 'X')] }), ALL],
   ])('not while %s', (_what, cluster, machines) => expect(settled(cluster, machines)).toBe(false));
 });

@@ -178,6 +178,19 @@ function isSettled(cluster: Cluster, all: Machine[]): boolean {
     machines.every((m) => pools.some((p) => p.name === m.spec.pool)) &&
     rollout === undefined &&
     findCondition(conditions, 'UpToDate')?.status !== 'False' &&
-    isTrue(status?.conditions, 'Ready')
+    isTrue(status?.conditions, 'Ready') &&
+    addonsSettled(cluster)
+  );
+}
+
+/** Whether the addons are those that are asked for, pinned ones at their version, and all healthy. Of a paused one nothing is expected. */
+function addonsSettled({ spec, status }: Cluster): boolean {
+  const items = status?.addons?.items ?? [];
+  return (
+    items.every((i) => spec.addons.some((a) => a.name === i.name)) &&
+    spec.addons.every((a) => {
+      const item = items.find((i) => i.name === a.name);
+      return a.paused || (item?.healthy === true && (a.version === undefined || a.version === item.version));
+    })
   );
 }

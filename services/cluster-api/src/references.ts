@@ -1,4 +1,6 @@
 import {
+  type AddonBundle,
+  type AddonRegistry,
   type ClusterSpec,
   type ClusterStatus,
   compareReleases,
@@ -9,6 +11,7 @@ import {
   releasePath,
   tenantNamespace,
 } from '@shoto/api';
+import { addonProblems } from './addon-references.ts';
 
 /** What a Cluster may refer to, as it is known now. */
 export interface Catalogue {
@@ -16,6 +19,8 @@ export interface Catalogue {
   regions(): Region[];
   release(name: string): KubernetesRelease | undefined;
   releases(): KubernetesRelease[];
+  addonBundles(): AddonBundle[];
+  addonRegistries(): AddonRegistry[];
 }
 
 /** A Cluster as it is stored, as far as a change of its references is judged by it. */
@@ -65,6 +70,7 @@ export function checkReferences(
     ...(region ? flavor('spec.controlPlane.flavor', spec.controlPlane.flavor, before?.controlPlane.flavor) : []),
     ...(region ? zones('spec.controlPlane.zones', spec.controlPlane.zones, before?.controlPlane.zones) : []),
     ...endpoint(),
+    ...addonProblems(spec, catalogue, before),
     ...spec.nodePools.flatMap((p, i) => {
       const old = before?.nodePools.find((x) => x.name === p.name);
       const at = `spec.nodePools[${i}]`;

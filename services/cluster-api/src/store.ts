@@ -1,4 +1,10 @@
 import {
+  type Addon,
+  type AddonBundle,
+  AddonBundleKind,
+  AddonKind,
+  type AddonRegistry,
+  AddonRegistryKind,
   type Cluster,
   ClusterKind,
   type ClusterTemplate,
@@ -18,6 +24,9 @@ import type { Catalogue } from './references.ts';
 
 /** Addresses of the kinds that cluster-api reads and writes. */
 export const TYPES = {
+  addons: resourceOf(AddonKind),
+  addonBundles: resourceOf(AddonBundleKind),
+  addonRegistries: resourceOf(AddonRegistryKind),
   clusters: resourceOf(ClusterKind),
   machines: resourceOf(MachineKind),
   regions: resourceOf(RegionKind),
@@ -28,6 +37,8 @@ export const TYPES = {
 
 /** What cluster-api keeps in memory: the catalogue, and clusters and machines for progress. */
 export interface Store extends Catalogue {
+  addonRegistries(): AddonRegistry[];
+  addonsOf(cluster: { metadata: { namespace?: string | undefined; name: string } }): Addon[];
   template(name: string): ClusterTemplate | undefined;
   templates(): ClusterTemplate[];
   tenant(name: string): Tenant | undefined;
@@ -89,8 +100,19 @@ export function createStore(
       if (m) tell(`${m.metadata.namespace}/${m.spec.cluster.name}`);
     },
   });
-  const all = [regions, releases, templates, tenants, clusters, machines];
+  const addonBundles = reflect<AddonBundle>(TYPES.addonBundles);
+  const addonRegistries = reflect<AddonRegistry>(TYPES.addonRegistries);
+  const addons = new Reflector<Addon>({
+    client,
+    type: TYPES.addons,
+    onError: o.onError,
+    indexes: { cluster: (a) => `${a.metadata.namespace}/${a.spec.clusterName}` },
+  });
+  const all = [regions, releases, templates, tenants, clusters, machines, addonBundles, addonRegistries, addons];
   return {
+    addonBundles: () => addonBundles.list(),
+    addonRegistries: () => addonRegistries.list(),
+    addonsOf: (c) => addons.byIndex('cluster', `${c.metadata.namespace}/${c.metadata.name}`),
     region: (name) => regions.get(name),
     regions: () => regions.list(),
     release: (name) => releases.get(name),

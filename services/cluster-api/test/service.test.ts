@@ -116,11 +116,16 @@ describe('the document of the API', () => {
     expect(routes.sort()).toEqual(
       [
         'get /v1/version',
-        ...['regions', 'releases', 'templates', 'tenants'].flatMap((k) => [`get /v1/${k}`, `get /v1/${k}/{name}`]),
+        ...['regions', 'releases', 'templates', 'tenants', 'addonbundles', 'addonregistries'].flatMap((k) => [
+          `get /v1/${k}`,
+          `get /v1/${k}/{name}`,
+        ]),
         'post /v1/tenants',
         ...['get', 'post'].map((m) => `${m} /v1/tenants/{tenant}/clusters`),
         ...['get', 'patch', 'delete'].map((m) => `${m} /v1/tenants/{tenant}/clusters/{cluster}`),
-        ...['machines', 'progress', 'events'].map((p) => `get /v1/tenants/{tenant}/clusters/{cluster}/${p}`),
+        'post /v1/addonregistries/{name}/poll',
+        'post /v1/tenants/{tenant}/clusters/{cluster}/addons/{addon}/retry',
+        ...['machines', 'addons', 'progress', 'events'].map((p) => `get /v1/tenants/{tenant}/clusters/{cluster}/${p}`),
         ...['kubeconfig', 'plan'].map((p) => `post /v1/tenants/{tenant}/clusters/{cluster}/${p}`),
         ...['post keep', 'delete keep', 'post force'].map((x) => {
           const [method, path] = x.split(' ');

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { KINDS } from './read.ts';
 
 /** Words that may follow what was typed so far: commands, kinds, names, options. */
 function words(program: Command): { path: string; words: string[] }[] {
   const kinds: Record<string, string[]> = {
-    get: ['clusters', 'machines', 'regions', 'releases', 'templates', 'tenants'],
+    get: KINDS,
     describe: ['cluster'],
     wait: ['cluster'],
     completion: ['bash', 'zsh', 'fish'],
@@ -29,6 +30,10 @@ const NAMES = [
   'describe cluster',
   'delete cluster',
   'delete pool',
+  'delete addon',
+  'create addon',
+  'set addon',
+  'retry addon',
   'create pool',
   'set cluster',
   'set pool',

@@ -1,8 +1,9 @@
-import type { Cluster, Machine } from '@shoto/api';
+import type { Addon, Cluster, Machine } from '@shoto/api';
 import type { Command } from 'commander';
 import { Api, type GlobalOptions, settingsOf } from '../client.ts';
 import { type Context, sessionOf } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { addonBundles, addonRegistries, addons } from '../output/addons.ts';
 import { describeCluster } from '../output/describe.ts';
 import { type EventLine, eventTable } from '../output/events.ts';
 import { clusters, machines, regions, releases, type Shown, templates, tenants } from '../output/kinds.ts';
@@ -17,19 +18,32 @@ const CATALOGUE: [string, AnyShown][] = [
   ['/v1/releases', releases as unknown as AnyShown],
   ['/v1/templates', templates as unknown as AnyShown],
   ['/v1/tenants', tenants as unknown as AnyShown],
+  ['/v1/addonbundles', addonBundles as unknown as AnyShown],
+  ['/v1/addonregistries', addonRegistries as unknown as AnyShown],
 ];
-const ALL = [clusters, machines, regions, releases, templates, tenants].map((k) => k.names[0]!);
+/** What `shoto get` knows, by the name of many. */
+export const KINDS = [
+  clusters,
+  machines,
+  addons,
+  regions,
+  releases,
+  templates,
+  tenants,
+  addonBundles,
+  addonRegistries,
+].map((k) => k.names[0]!);
 
 /** `shoto get`, `shoto describe`, `shoto events`. */
 export function readCommands(program: Command, c: Context): void {
   program
     .command('get')
     .description('list things, or show one')
-    .argument('<kind>', `what: ${ALL.join(', ')}`)
+    .argument('<kind>', `what: ${KINDS.join(', ')}`)
     .argument('[name]', 'one of them')
     .option('-o, --output <form>', 'table, wide, json, yaml or name', 'table')
     .option('-l, --selector <selector>', 'label selector, for clusters and machines')
-    .option('--cluster <name>', 'machines of this cluster only')
+    .option('--cluster <name>', 'machines or addons of this cluster only')
     .addHelpText(
       'after',
       `
@@ -37,6 +51,8 @@ Examples:
   shoto get clusters
   shoto get cluster web -o yaml
   shoto get machines --cluster web -o wide
+  shoto get addons --cluster web
+  shoto get addonbundles
   shoto get releases`,
     )
     .action(
@@ -74,7 +90,12 @@ Examples:
           ).flat();
           return print(items, machines as unknown as AnyShown);
         }
-        throw new CliError(EXIT.usage, `there is no kind ${JSON.stringify(kind)}: there are ${ALL.join(', ')}`);
+        if (addons.names.includes(kind)) {
+          const of = o.cluster ? [o.cluster] : (await s.api.all<Cluster>(s.clusters())).map((x) => x.metadata.name);
+          const items = (await Promise.all(of.map((n) => s.api.all<Addon>(`${s.clusters(n)}/addons`)))).flat();
+          return print(items, addons as unknown as AnyShown);
+        }
+        throw new CliError(EXIT.usage, `there is no kind ${JSON.stringify(kind)}: there are ${KINDS.join(', ')}`);
       },
     );
 

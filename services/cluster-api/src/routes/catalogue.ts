@@ -1,4 +1,4 @@
-import { API_VERSION, parseObject, type Region, type Tenant, TenantKind } from '@shoto/api';
+import { type AddonRegistry, API_VERSION, parseObject, type Region, type Tenant, TenantKind } from '@shoto/api';
 import type { FastifyInstance } from 'fastify';
 import { ADMINS, mayUse, requireAdmin, type User } from '../auth/access.ts';
 import type { ClusterDeps } from '../clusters.ts';
@@ -7,6 +7,10 @@ import { TYPES } from '../store.ts';
 import { ensureNamespace, tenantOf } from '../tenants.ts';
 import { slim } from './clusters.ts';
 import {
+  AddonBundleList,
+  AddonBundleObject,
+  AddonRegistryList,
+  AddonRegistryObject,
   NameParams,
   Problem,
   RegionList,
@@ -35,7 +39,12 @@ function shownTo(user: User, region: Region): Named & { spec: object } {
   return { ...region, spec };
 }
 
-/** What there is to choose from: regions, releases, templates, tenants. Small lists, answered from memory. */
+function withoutCredentials(registry: AddonRegistry): Named & { spec: object } {
+  const { credentialsSecretRef: _, ...spec } = registry.spec;
+  return { ...registry, spec };
+}
+
+/** What there is to choose from: addons and their registries, regions, releases, templates, tenants. Small lists, answered from memory. */
 export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
   const app = server.withTypeProvider<InputTypes>();
   const tags = ['catalogue'];
@@ -48,15 +57,28 @@ export function catalogueRoutes(server: FastifyInstance, d: ClusterDeps): void {
     },
     { one: 'release', list: ReleaseList, object: ReleaseObject, all: (): Named[] => d.store.releases() },
     { one: 'template', list: TemplateList, object: TemplateObject, all: (): Named[] => d.store.templates() },
+    {
+      one: 'addonbundle',
+      list: AddonBundleList,
+      object: AddonBundleObject,
+      all: (): Named[] => d.store.addonBundles(),
+    },
+    {
+      one: 'addonregistry',
+      many: 'addonregistries',
+      list: AddonRegistryList,
+      object: AddonRegistryObject,
+      all: (): Named[] => d.store.addonRegistries().map(withoutCredentials),
+    },
   ];
-  for (const { one, list, object, all } of kinds) {
+  for (const { one, many = `${one}s`, list, object, all } of kinds) {
     app.get(
-      `/v1/${one}s`,
-      { schema: { tags, summary: `List ${one}s`, response: { 200: list, default: Problem } } },
+      `/v1/${many}`,
+      { schema: { tags, summary: `List ${many}`, response: { 200: list, default: Problem } } },
       async (req) => ({ items: sorted(all(req.user)) }),
     );
     app.get(
-      `/v1/${one}s/:name`,
+      `/v1/${many}/:name`,
       { schema: { tags, summary: `Read a ${one}`, params: NameParams, response: { 200: object, default: Problem } } },
       async (req) => {
         const items = sorted(all(req.user));

@@ -1,4 +1,7 @@
 import {
+  AddonBundleSpec,
+  AddonRegistrySpec,
+  AddonSpec,
   ClusterSpec,
   ClusterTemplateSpec,
   Condition,
@@ -63,6 +66,15 @@ export const TemplateList = list(TemplateObject);
 export const TenantObject = object(TenantSpec);
 export const TenantList = list(TenantObject);
 
+export const AddonObject = object(AddonSpec);
+export const AddonList = list(AddonObject);
+export const AddonBundleObject = object(AddonBundleSpec);
+export const AddonBundleList = list(AddonBundleObject);
+export const AddonRegistryObject = object(
+  AddonRegistrySpec.omit({ credentialsSecretRef: true }).describe('Where its credentials lie is not told.'),
+);
+export const AddonRegistryList = list(AddonRegistryObject);
+
 /** What is sent to make a cluster. Fields that a template presets may be left out. */
 export const ClusterCreate = z.object({
   apiVersion: z.string().optional(),
@@ -112,6 +124,9 @@ export const ClusterParams = TenantParams.extend({
 });
 export const MachineParams = ClusterParams.extend({
   machine: z.string().min(1).max(253).describe('Name of the machine.'),
+});
+export const AddonParams = ClusterParams.extend({
+  addon: z.string().min(1).max(63).describe('Name of the addon.'),
 });
 export const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).optional().describe('Most objects a page; 500 where absent.'),
