@@ -123,14 +123,17 @@ describe('a cluster is settled', () => {
     ],
     [
       'an addon is still to go',
-      aCluster({}, {
-        addons: {
-          items: [
-            { name: 'flannel', healthy: true },
-            { name: 'old', healthy: true },
-          ],
+      aCluster(
+        {},
+        {
+          addons: {
+            items: [
+              { name: 'flannel', healthy: true },
+              { name: 'old', healthy: true },
+            ],
+          },
         },
-      }),
+      ),
       ALL,
     ],
     ['the cluster is not ready', aCluster({}, { conditions: [condition('Ready', 'False', 'X')] }), ALL],
