@@ -34,6 +34,7 @@ export { parseBundleManifest } from './format/parse.ts';
 export { readBundleDir } from './format/read-dir.ts';
 export { canonicalJson, type Json, type JsonObject, sha256 } from './json.ts';
 export { type CompiledBundle, compileBundle } from './render/compile.ts';
+export { type HelmOptions, helmTemplate } from './render/helm.ts';
 export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';
 export { ADDON_LABEL, type ChartRenderer, type Rendered, type RenderInput, render } from './render/render.ts';
 export { mergeValues } from './values/merge.ts';
