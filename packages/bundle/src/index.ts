@@ -33,6 +33,11 @@ export {
 export { parseBundleManifest } from './format/parse.ts';
 export { readBundleDir } from './format/read-dir.ts';
 export { canonicalJson, type Json, type JsonObject, sha256 } from './json.ts';
+export type { LintOptions } from './lint/context.ts';
+export type { Finding, Severity } from './lint/finding.ts';
+export { type KubernetesData, kubernetesData, minorOf } from './lint/kubernetes-data.ts';
+export { lint } from './lint/lint.ts';
+export { sampleFacts } from './lint/sample-facts.ts';
 export { type CompiledBundle, compileBundle } from './render/compile.ts';
 export { type HelmOptions, helmTemplate } from './render/helm.ts';
 export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';
