@@ -9,7 +9,7 @@ export type * from './config/types.ts';
 export * from './errors.ts';
 export type { Clock } from './http/clock.ts';
 export type { RetryOptions } from './http/retry.ts';
-export type { TokenInfo } from './identity/auth.ts';
+export { keystoneRoot, type TokenInfo } from './identity/auth.ts';
 export type { CatalogEntry } from './identity/catalog.ts';
 export type * from './identity/types.ts';
 export type * from './image/types.ts';

@@ -15,6 +15,8 @@ export const CONDITIONS = {
   machines: 'MachinesReady',
   /** Cluster, status.infrastructure: every machine is made from what the spec asks for. */
   upToDate: 'UpToDate',
+  /** Cluster, status.infrastructure: the credential that its addons use in the cloud. */
+  addonCredentials: 'AddonCredentialsReady',
   /** Cluster, status.infrastructure: the emergency stop of the fleet is on. */
   emergencyStop: 'EmergencyStop',
   /** Machine, status.server: its server runs. */

@@ -1,4 +1,4 @@
-import type { Cluster, EmergencyStop, KubernetesRelease, Machine } from '@shoto/api';
+import type { AddonBundle, Cluster, EmergencyStop, KubernetesRelease, Machine } from '@shoto/api';
 import type { EventRecord, KubeClient } from '@shoto/kube';
 import type { Clock, Logger } from '@shoto/service';
 import type { Memory } from './memory.ts';
@@ -52,6 +52,8 @@ export interface Deps {
   releaseNames: () => string[];
   /** All that there are, on offer or not. */
   releases: () => KubernetesRelease[];
+  /** All that are published. */
+  bundles: () => AddonBundle[];
   /**
    * The emergency stop of the fleet; undefined: it is off. While it is on, and until it is known (`unknown`), nothing is done that destroys:
    * no Machine and no server is deleted, no order carried out.
@@ -80,6 +82,8 @@ export interface Deps {
   wake: Wake;
   clock: Clock;
   log: Logger;
+  /** Where the system's own objects lie; Secrets lie in namespaces that begin with its name. */
+  systemNamespace: string;
   /** UID of this installation. */
   installation: string;
   times: Times;

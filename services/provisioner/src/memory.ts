@@ -52,6 +52,8 @@ export interface ClusterMemory {
   rulesComplete?: boolean;
   /** The subnet was seen on the router. */
   routed?: boolean;
+  /** When the credential of the addons was last looked at, and for which region as it was then. */
+  addonCredentials?: { region: object; at: number };
   /** When the status was last written. */
   wroteAt?: number;
   /** UIDs of Machines whose deletion was asked for: the watch may not show it yet. */

@@ -1,4 +1,6 @@
 import {
+  type AddonBundle,
+  AddonBundleKind,
   type Cluster,
   ClusterKind,
   type KubernetesRelease,
@@ -13,6 +15,7 @@ import { type KubeClient, keyOf, Reflector, recordEvent, SECRETS } from '@shoto/
 import { type Engine, Feeder, type KeyQueue, type ReconcileError } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
 import type { BootstrapClient } from './bootstrap-client.ts';
+import { credentialsWant } from './cluster/addon-credentials/needs.ts';
 import { reconcileCluster } from './cluster/reconcile.ts';
 import { canonical } from './cluster/store.ts';
 import { clusterKeyOf, type Deps, type Times } from './deps.ts';
@@ -176,6 +179,16 @@ export function wire(o: WireOptions): Provisioner {
     },
   });
 
+  const bundles = new Reflector<AddonBundle>({
+    client: kube,
+    type: resourceOf(AddonBundleKind),
+    onError: onError('addon bundles'),
+    onChange: (_key, now, before) => {
+      if (!now?.spec.credentials?.length || before) return;
+      for (const c of clusters.list()) if (c.spec.addons.some((a) => a.name === now.spec.addon)) wakeStuck(c);
+    },
+  });
+
   const clusterView = new View<Cluster>(clusters, clock);
   const machineView = new View<Machine>(machines, clock);
   const gather = new Gather(clock, o.times.gatherMs, (key) => wakeCluster(key));
@@ -194,6 +207,7 @@ export function wire(o: WireOptions): Provisioner {
     release: (name) => releases.get(name),
     releaseNames: () => releases.list().map((r) => r.metadata.name),
     releases: () => releases.list(),
+    bundles: () => bundles.list(),
     emergencyStop: () => fleet.stop(),
     region: (name) => regions.usable(name),
     hasRegion: (name) => regions.has(name),
@@ -204,6 +218,7 @@ export function wire(o: WireOptions): Provisioner {
     wake: { cluster: (key) => wakeCluster(key), machine: (key, m) => wakeMachine(key, m) },
     clock,
     log,
+    systemNamespace: o.systemNamespace,
     installation: o.installation,
     times: o.times,
   };
@@ -258,7 +273,11 @@ export function wire(o: WireOptions): Provisioner {
     for (const m of machines.list()) if (engine.owns(m.spec.cluster.uid) && needsWork(m)) wakeMachine(keyOf(m), m);
   }
   function clusterWants(c: Cluster): boolean {
-    return clusterNeedsWork(c, fleet.stop()) || machines.byIndex('cluster', keyOf(c)).some(machineForCluster);
+    return (
+      clusterNeedsWork(c, fleet.stop()) ||
+      machines.byIndex('cluster', keyOf(c)).some(machineForCluster) ||
+      credentialsWant(c, memory.infrastructure(c).addonCredentials, bundles.list(), clock.now())
+    );
   }
   function wakeRegion(name: string): void {
     for (const c of clusters.list()) if (c.spec.region === name) wakeStuck(c);
@@ -301,8 +320,8 @@ export function wire(o: WireOptions): Provisioner {
       fleet.start();
       // No pass begins before all caches are full: one that misses the Machines of a Cluster would make them again, and one that
       // misses a Machine's Cluster would take it for gone.
-      for (const r of [clusters, machines, releases]) r.start();
-      await Promise.all([clusters.synced, machines.synced, releases.synced]);
+      for (const r of [clusters, machines, releases, bundles]) r.start();
+      await Promise.all([clusters.synced, machines.synced, releases.synced, bundles.synced]);
       regionReflector.start();
       await regionReflector.synced;
       // Without it nothing is destroyed, but all else goes on: so it is waited for only a little.
@@ -313,7 +332,7 @@ export function wire(o: WireOptions): Provisioner {
       await machineFeeder.start(machines);
       await clusterFeeder.start(clusters);
     },
-    synced: () => [clusters, machines, releases, regionReflector].every((r) => r.isSynced),
+    synced: () => [clusters, machines, releases, bundles, regionReflector].every((r) => r.isSynced),
     async close() {
       machineFeeder.stop();
       clusterFeeder.stop();
@@ -321,7 +340,7 @@ export function wire(o: WireOptions): Provisioner {
       await fleet.close();
       await engine.close();
       await Promise.all(
-        [clusters, machines, releases, regionReflector, ...secretWatches.values()].map((r) => r.stop()),
+        [clusters, machines, releases, bundles, regionReflector, ...secretWatches.values()].map((r) => r.stop()),
       );
       await regions.close();
     },

@@ -41,6 +41,7 @@ it('documents no reason that is not in the sources', () => {
     'EndpointReady',
     'MachinesReady',
     'UpToDate',
+    'AddonCredentialsReady',
     'ServerReady',
     'Ready',
     'InEndpoint',

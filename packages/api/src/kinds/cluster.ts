@@ -87,6 +87,11 @@ export const ClusterStatus = z
                 projectId: id().describe('ID of the project that it is for.'),
                 createdAt: time().describe('When it was made.'),
                 expiresAt: time().describe('When it ends by itself; another one takes its place long before.'),
+                accessRules: z
+                  .boolean()
+                  .describe(
+                    'Whether it may make only the calls that addons need. Not every cloud can hold it to that.',
+                  ),
               })
               .optional()
               .describe('What addons use now; absent once no addon needs it any more.'),

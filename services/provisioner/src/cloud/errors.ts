@@ -122,6 +122,14 @@ export const isOver = (e: unknown): boolean => {
 /** Whether the cloud said 404. */
 export const isNotFound = (e: unknown): boolean => (e instanceof ReconcileError ? e.cause : e) instanceof NotFoundError;
 
+/** Whether the cloud said 403, and not for a quota. */
+export const isForbidden = (e: unknown): boolean =>
+  (e instanceof ReconcileError ? e.cause : e) instanceof ForbiddenError;
+
+/** Whether the cloud said 400. */
+export const isInvalid = (e: unknown): boolean =>
+  (e instanceof ReconcileError ? e.cause : e) instanceof BadRequestError;
+
 /** Whether the cloud said 409. */
 export const isConflict = (e: unknown): boolean => (e instanceof ReconcileError ? e.cause : e) instanceof ConflictError;
 

@@ -4,8 +4,10 @@ import { type Outcome, type ReconcileError, RetryableError, type RunContext, Wai
 import { CONDITIONS, good, ofError, stated } from '../conditions.ts';
 import { type Deps, machinesOf } from '../deps.ts';
 import type { Infrastructure } from '../memory.ts';
+import { nextDue } from './addon-credentials/needs.ts';
 import { type ClusterPass, outcomeOf, worstOf } from './pass.ts';
 import { deleteCloud } from './phases/delete-cloud.ts';
+import { ensureAddonCredentials } from './phases/ensure-addon-credentials.ts';
 import { ensureEndpoint } from './phases/ensure-endpoint.ts';
 import { ensureSecurityGroups, ensureServerGroups } from './phases/ensure-groups.ts';
 import { ensureMachines, removeMachines, withRemoved } from './phases/ensure-machines.ts';
@@ -70,7 +72,9 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   const storedInfra = (): Infrastructure => ({ revision: 0, ...d.memory.infrastructure(cluster) });
   if (cluster.spec.paused) {
     const plan = planOfPaused(d, cluster, storedInfra(), machines);
-    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), [], ctx, undefined, plan);
+    const renewed = await renewWhilePaused(d, cluster, key, ctx, machines);
+    const { conditions, error } = renewed;
+    return await store(d, cluster, storedInfra(), machines, poolsOf(cluster, []), conditions, ctx, error, plan);
   }
 
   let pass: ClusterPass;
@@ -84,6 +88,7 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   const pools = poolsOf(cluster, pass.region.region.spec.zones);
   let plan: Plan | undefined;
   const errors: (ReconcileError | undefined)[] = [];
+  let credentials: ReconcileError | undefined;
   const network = async (): Promise<void> => {
     const groups = outcomeOf(Promise.all([ensureSecurityGroups(pass), ensureServerGroups(pass, pools)]));
     const error = worstOf([await outcomeOf(ensureNetwork(pass)), await groups].filter((e) => e !== undefined));
@@ -105,7 +110,9 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
       errors.push(await born, decided.waits);
       if (!errors.some((e) => e !== undefined)) wakeMachines(pass);
       if (!pass.infra.subnetId) return;
+      const work = addonCredentials(pass);
       const endpoint = await outcomeOf(ensureEndpoint(pass));
+      credentials = await work;
       errors.push(endpoint);
       pass.conditions.push(
         endpoint
@@ -119,8 +126,51 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
     if (!pass.conditions.some((c) => c.type === CONDITIONS.network))
       pass.conditions.push(ofError(CONDITIONS.network, refs));
   }
-  const error = worstOf(errors.filter((e) => e !== undefined));
+  const error = decisive(errors, credentials);
   return await store(d, cluster, pass.infra, pass.machines, pools, pass.conditions, ctx, error, plan);
+}
+
+/** States how the credential of the addons is. */
+async function addonCredentials(pass: ClusterPass): Promise<ReconcileError | undefined> {
+  const error = await outcomeOf(
+    ensureAddonCredentials(pass).then((c) => {
+      if (c) pass.conditions.push(c);
+    }),
+  );
+  if (error) pass.conditions.push(ofError(CONDITIONS.addonCredentials, error));
+  return error;
+}
+
+/** What decides when to look again. That addons get no credential, which a person mends, holds up nothing else. */
+function decisive(
+  errors: readonly (ReconcileError | undefined)[],
+  credentials: ReconcileError | undefined,
+): ReconcileError | undefined {
+  const others = errors.filter((e) => e !== undefined);
+  const counts = credentials && (credentials.kind !== 'terminal' || others.length === 0);
+  return worstOf(counts ? [...others, credentials] : others);
+}
+
+/** Credentials end by themselves: they are renewed on a paused cluster too. */
+async function renewWhilePaused(
+  d: Deps,
+  cluster: Cluster,
+  key: string,
+  ctx: RunContext,
+  machines: Machine[],
+): Promise<{ conditions: ConditionInput[]; error: ReconcileError | undefined }> {
+  const have = d.memory.infrastructure(cluster).addonCredentials;
+  if (nextDue(have, d.clock.now()) !== 0) return { conditions: [], error: undefined };
+  const conditions: ConditionInput[] = [];
+  const error = await outcomeOf(
+    (async () => {
+      const pass = passOf(d, cluster, key, ctx, machines);
+      const failed = await addonCredentials(pass);
+      conditions.push(...pass.conditions);
+      if (failed) throw failed;
+    })(),
+  );
+  return { conditions, error };
 }
 
 /** Machines without a server can go on now. */
@@ -204,7 +254,11 @@ async function store(
     if (error?.kind === 'terminal')
       d.log.warn({ cluster: keyOf(cluster), reason: error.reason, problem: error.message }, 'cluster needs a person');
   }
-  const again = [gathering > 0 ? gathering : undefined, pauseOf(cluster, plan, machines, now)];
+  const again = [
+    gathering > 0 ? gathering : undefined,
+    pauseOf(cluster, plan, machines, now),
+    soon(nextDue(infra.addonCredentials, now)),
+  ];
   if (error?.kind === 'waiting') again.push((error as WaitingError).afterMs);
   // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
   if (error?.kind === 'terminal' || (plan?.problems.length ?? 0) > 0) again.push(d.times.recheckMs);
@@ -212,6 +266,10 @@ async function store(
   const known = again.filter((ms) => ms !== undefined);
   return known.length > 0 ? { requeueAfterMs: Math.min(...known) } : undefined;
 }
+
+/** What is further away is found by the resync, which looks at everything every ten minutes. */
+const soon = (ms: number | undefined): number | undefined => (ms !== undefined && ms <= SOON_MS ? ms : undefined);
+const SOON_MS = 600_000;
 
 /** A machine that is replaced changes the counts several times in a minute: they are gathered for longer then. */
 const GATHERED_WHILE_ROLLING = 5;

@@ -161,10 +161,12 @@ const isServedWhileRolling = ({ infrastructure: i, pools, machines }: SummaryInp
 const nodesFailed = (s: SummaryInput): ConditionInput | undefined =>
   isServedWhileRolling(s) ? undefined : failedNode(s.machines);
 
-function addons({ cluster }: SummaryInput): ConditionInput | undefined {
+function addons({ cluster, infrastructure }: SummaryInput): ConditionInput | undefined {
   if (cluster.spec.addons.length === 0) return undefined;
   const conditions = cluster.status?.addons?.conditions;
   if (isTrue(conditions, 'Healthy')) return undefined;
+  const lacking = findCondition(infrastructure.conditions, CONDITIONS.addonCredentials);
+  if (lacking?.status === 'False') return passOn(lacking);
   const c = findCondition(conditions, 'Applied');
   const wrong = c?.status === 'False' ? c : findCondition(conditions, 'Healthy');
   return wrong ? passOn(wrong) : bad(CONDITIONS.ready, 'AddonsPending', 'the addons are being applied');

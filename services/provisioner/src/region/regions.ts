@@ -233,6 +233,7 @@ export class Regions {
       cloud,
       references: new References({ cloud, region: name, clock }),
       deletions: new DeletionCap(),
+      credentialRules: {},
       servers: new ServerPoller({
         cloud,
         clock,

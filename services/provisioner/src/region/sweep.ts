@@ -1,11 +1,20 @@
 import type { Condition } from '@shoto/api';
+import { LIFE_MS } from '../cluster/addon-credentials/needs.ts';
 import { bad, CONDITIONS } from '../conditions.ts';
-import { installationTag, METADATA } from '../names.ts';
+import { installationTag, METADATA, ownedBy } from '../names.ts';
 import type { RegionRuntime } from './runtime.ts';
 
 /** A thing of ours in a cloud that belongs to no Cluster and no Machine. */
 export interface Orphan {
-  kind: 'server' | 'port' | 'network' | 'router' | 'floating IP' | 'security group' | 'load balancer';
+  kind:
+    | 'server'
+    | 'port'
+    | 'network'
+    | 'router'
+    | 'floating IP'
+    | 'security group'
+    | 'load balancer'
+    | 'application credential';
   id: string;
   name: string;
 }
@@ -73,6 +82,7 @@ export async function findOrphans(
       region.cloud.call('list our security groups', (c, o) => c.network.securityGroups.list({ tags }, o).all()),
     ],
   ];
+  lists.push(['application credential', ourCredentials(region, installation)]);
   if (region.region.spec.apiEndpoint.type === 'LoadBalancer')
     lists.push([
       'load balancer',
@@ -88,6 +98,22 @@ export async function findOrphans(
         orphans.push({ kind, id: f.id, name: f.name ?? '' });
   });
   return orphans.sort((a, b) => (`${a.kind} ${a.id}` < `${b.kind} ${b.id}` ? -1 : 1));
+}
+
+/** Keystone has no tags, and does not tell when a credential was made: the description says whose it is, and its end when it began. */
+async function ourCredentials(region: RegionRuntime, installation: string): Promise<Found[]> {
+  const all = await region.cloud.call('list our application credentials', (c, o) =>
+    c.identity.applicationCredentials.list({}, o),
+  );
+  const prefix = ownedBy({ installation, clusterUid: '' });
+  return all
+    .filter((c) => c.description?.startsWith(prefix))
+    .map((c) => ({
+      id: c.id,
+      name: c.name,
+      tags: [installationTag(installation), `${METADATA.clusterUid}=${c.description?.slice(prefix.length)}`],
+      created_at: c.expires_at && new Date(Date.parse(`${c.expires_at.replace(/Z$/, '')}Z`) - LIFE_MS).toISOString(),
+    }));
 }
 
 /** The condition that tells of orphans; undefined where there is nothing to tell, nor to take back. */

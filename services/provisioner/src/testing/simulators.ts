@@ -1,5 +1,6 @@
 export { createApiServer } from '@shoto/simulator';
 export { checkOpenStackConfig } from '../../../../packages/simulator/src/config.ts';
+export type { FaultAction } from '../../../../packages/simulator/src/core/faults.ts';
 export {
   createOpenStackSimulator,
   type OpenStackSimulator,

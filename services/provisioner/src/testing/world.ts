@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  AddonBundleKind,
   type Cluster,
   ClusterKind,
   crdOf,
@@ -72,6 +73,8 @@ export interface World {
   untilMachines: (what: string, is: (ms: Machine[]) => boolean) => Promise<Machine[]>;
   /** Plays the other services' part in a deletion: takes their finalizers off. */
   letGo: () => Promise<void>;
+  /** Publishes a bundle of an addon. */
+  publish: (addon: string, credentials?: 'openstack') => Promise<void>;
   /** Pulls the emergency stop of the fleet, or lets go of it. */
   emergencyStop: (isOn: boolean) => Promise<void>;
   /** Says what self-healing says of a Machine. */
@@ -101,6 +104,7 @@ export interface ClusterOptions {
   release?: string;
   region?: string;
   zones?: string[];
+  addons?: { name: string }[];
   /** Of the workers. */
   rootVolume?: { sizeGiB: number };
 }
@@ -145,7 +149,8 @@ export async function startWorld(
   const kube = client(false);
   const own = client(true);
   for (const kind of KINDS) await kube.create<KubeObject>(CRDS, crdOf(kind) as unknown as KubeObject);
-  for (const name of [NAMESPACE, 'shoto-system']) await kube.create<KubeObject>(NAMESPACES, { metadata: { name } });
+  for (const name of [NAMESPACE, 'shoto-system', 'shoto-system-addon-credentials'])
+    await kube.create<KubeObject>(NAMESPACES, { metadata: { name } });
   const authUrl = o.cloudDown ? 'http://127.0.0.1:9/identity/v3' : `${url}/identity/v3`;
   await kube.create<KubeObject>(SECRETS, credentials(authUrl, o.password ?? 'shoto'));
   await until(() => kube.list(REGIONS).then(() => true), { what: 'the kinds are served' });
@@ -224,6 +229,7 @@ export async function startWorld(
         spec: {
           region: c.region ?? 'r1',
           release: c.release ?? 'v1.35.4',
+          ...(c.addons ? { addons: c.addons } : {}),
           controlPlane: {
             count: c.controlPlanes ?? 1,
             flavor: c.flavor ?? 'm1.medium',
@@ -262,6 +268,18 @@ export async function startWorld(
       for (const m of await machines())
         if (m.metadata.deletionTimestamp && m.metadata.finalizers?.includes(FINALIZERS.node))
           await kube.removeFinalizer<Machine>(MACHINES, m, FINALIZERS.node);
+    },
+    async publish(addon, credentials) {
+      await kube.create<KubeObject>(resourceOf(AddonBundleKind), {
+        metadata: { name: `${addon}-1.0.0` },
+        spec: {
+          addon,
+          version: '1.0.0',
+          kubernetes: '>=1.35 <1.37',
+          manifests: { digest: `sha256:${'0'.repeat(64)}`, configMapRef: { namespace: 'shoto-system', name: addon } },
+          ...(credentials ? { credentials: [credentials] } : {}),
+        },
+      });
     },
     async emergencyStop(isOn) {
       const at = { namespace: 'shoto-system', name: FLEET_SWITCH };
@@ -346,6 +364,7 @@ async function leftovers(c: OpenStack): Promise<Record<string, number>> {
     securityGroups: groups.filter((g) => g.name !== 'default').length,
     loadBalancers: (await c.loadBalancer.loadBalancers.list().all()).length,
     volumes: (await c.blockStorage.volumes.list().all()).length,
+    applicationCredentials: (await c.identity.applicationCredentials.list()).length,
   };
   return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
 }

@@ -140,7 +140,7 @@ export function serveApplicationCredentials(service: OpenStackService, cloud: Cl
 
 function rolesOf(cloud: Cloud, auth: Auth, wanted: unknown): string[] {
   if (!Array.isArray(wanted) || wanted.length === 0) return auth.token.roleIds;
-  return wanted.filter(isObject).flatMap((ref) => {
+  return wanted.filter(isObject).map((ref) => {
     const role =
       typeof ref.id === 'string'
         ? cloud.identity.roles.get(ref.id)
@@ -151,7 +151,8 @@ function rolesOf(cloud: Cloud, auth: Auth, wanted: unknown): string[] {
         400,
         'Invalid application credential: Cannot create an application credential with unassigned role',
       );
-    return cloud.identity.effectiveRoles(role.id).filter((id, at) => at === 0 || auth.token.roleIds.includes(id));
+    // As they are named: what a role implies is not in the tokens of a credential.
+    return role.id;
   });
 }
 

@@ -2,6 +2,8 @@ import { WaitingError } from '@shoto/reconciler';
 import { isConflict, isNotFound } from '../../cloud/errors.ts';
 import { cloudName, isOwned } from '../../names.ts';
 import { type ClusterPass, together } from '../pass.ts';
+import { deleteAddonLeftovers, mayHaveWorked } from './delete-addon-leftovers.ts';
+import { revokeAddonCredentials } from './ensure-addon-credentials.ts';
 import { pendingPause } from './ensure-load-balancer.ts';
 
 type Step = (pass: ClusterPass) => Promise<void>;
@@ -13,6 +15,10 @@ type Step = (pass: ClusterPass) => Promise<void>;
  * @throws {WaitingError} while something is still going
  */
 export async function deleteCloud(pass: ClusterPass): Promise<void> {
+  if (mayHaveWorked(pass)) {
+    await deleteAddonLeftovers(pass);
+    await revokeAddonCredentials(pass);
+  }
   await deleteLoadBalancers(pass);
   await Promise.all([deleteFloatingIps(pass), deleteServerGroups(pass)]);
   if (pass.region.region.spec.sharedNetwork === undefined) await deleteNetworking(pass);
