@@ -96,6 +96,7 @@ const interrupted = new Promise<never>((_, reject) => {
 const world = await startWorld('machines', {
   ...(variant.cloud ? { change: variant.cloud } : {}),
   ...(variant.also ? { also: variant.also } : {}),
+  ...(variant.images ? { images: variant.images } : {}),
   ...(variant.env ? { env: variant.env } : {}),
 }).catch(async (e: unknown) => {
   await variant.end?.();

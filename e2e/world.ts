@@ -7,7 +7,7 @@ import { connectionFromKubeconfig, KubeClient } from '@shoto/kube';
 import { type Cloud, SERVICES, type System, type SystemOptions, startSystem } from '@shoto/supervisor';
 import { cloudFromText, createClient, type OpenStack } from 'openstack-client-ts';
 import { parse } from 'yaml';
-import { ensureNodeImage } from './lab/images.ts';
+import { ensureNodeImage, type NodeImageKind } from './lab/images.ts';
 import { type ManagementCluster, startManagementCluster } from './lab/management-cluster.ts';
 import { up } from './lab/openstack.ts';
 
@@ -81,6 +81,8 @@ export interface WorldOptions {
   change?: (cloud: Cloud) => Promise<Cloud>;
   /** Releases that a real cloud offers besides `v1.35.4`; the lab makes an image of each. */
   also?: readonly string[];
+  /** What the lab's images hold; `node` where it is not said. */
+  images?: NodeImageKind;
   /** More environment for every service. */
   env?: Record<string, string>;
 }
@@ -88,7 +90,7 @@ export interface WorldOptions {
 /** Starts the world of a tier. The lab of real parts is installed and started where it is not there. */
 export async function startWorld(
   t: Tier = tier,
-  { simulator = {}, change, also = [], env }: WorldOptions = {},
+  { simulator = {}, change, also = [], images = 'node', env }: WorldOptions = {},
 ): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'shoto-world-'));
   let management: ManagementCluster | undefined;
@@ -98,7 +100,7 @@ export async function startWorld(
       build: true,
       users: SERVICES.map((s) => ({ name: `shoto:${s}`, groups: [] })),
     });
-    cloud = (t === 'machines' ? ownCloud(process.env) : undefined) ?? (await labCloud(t, also));
+    cloud = (t === 'machines' ? ownCloud(process.env) : undefined) ?? (await labCloud(t, also, images));
     if (change) cloud = await change(cloud);
   }
   try {
@@ -164,7 +166,7 @@ function ownCloud(env: NodeJS.ProcessEnv): Cloud | undefined {
 }
 
 /** The lab's OpenStack as a Region sees it. */
-async function labCloud(t: Tier, also: readonly string[]): Promise<Cloud> {
+async function labCloud(t: Tier, also: readonly string[], images: NodeImageKind): Promise<Cloud> {
   const lab = await up(t === 'api' ? 'fake' : 'libvirt');
   const overrides = parse(readFileSync(new URL('lab/kubeadm-overrides.yaml', import.meta.url), 'utf8')) as Record<
     string,
@@ -178,7 +180,7 @@ async function labCloud(t: Tier, also: readonly string[]): Promise<Cloud> {
       image: await ensureNodeImage(
         lab,
         version,
-        'node',
+        images,
         releases.map((r) => r.version),
       ),
       imageRepository: 'registry.shoto.local/k8s',

@@ -17,6 +17,20 @@ export interface ApiServerBinaries {
   etcd: string;
 }
 
+/** Where the programs of a version lie in the cache, whether they are there or not. */
+export function apiServerFiles(version: string): ApiServerBinaries {
+  const cache = kubernetesCache();
+  return {
+    kubeApiserver: join(cache, version, 'bin', 'kube-apiserver'),
+    kubectl: join(cache, version, 'bin', 'kubectl'),
+    etcd: join(cache, 'etcd', 'bin', 'etcd'),
+  };
+}
+
+/** The command that builds the programs of a version. */
+export const buildCommand = (version: string): string =>
+  `${buildScript} --minor ${version.replace(/^v(\d+\.\d+)\..*$/, '$1')} --only apiserver`;
+
 /**
  * The programs of one Kubernetes version, out of the cache.
  *
@@ -25,19 +39,13 @@ export interface ApiServerBinaries {
  * @throws Error that names the missing files and the command that builds them
  */
 export async function apiServerBinaries(version: string, build = false): Promise<ApiServerBinaries> {
-  const cache = kubernetesCache();
-  const binaries: ApiServerBinaries = {
-    kubeApiserver: join(cache, version, 'bin', 'kube-apiserver'),
-    kubectl: join(cache, version, 'bin', 'kubectl'),
-    etcd: join(cache, 'etcd', 'bin', 'etcd'),
-  };
+  const binaries = apiServerFiles(version);
   const missing = () => Object.values(binaries).filter((file) => !existsSync(file));
   if (missing().length === 0) return binaries;
   const minor = version.replace(/^v(\d+\.\d+)\..*$/, '$1');
   if (build)
     await $({ stdio: ['ignore', process.stderr, process.stderr] })`${buildScript} --minor ${minor} --only apiserver`;
   const still = missing();
-  if (still.length > 0)
-    throw new Error(`${still.join(', ')} missing; build them with: ${buildScript} --minor ${minor} --only apiserver`);
+  if (still.length > 0) throw new Error(`${still.join(', ')} missing; build them with: ${buildCommand(version)}`);
   return binaries;
 }

@@ -44,35 +44,39 @@ export async function uploadImage(lab: OpenStackLab, name: string, file: string)
   return made.id;
 }
 
+/** `node`: with kubeadm, kubelet, kubectl; `plain`: without them; `addons`: a node with the images of addons too. */
+export type NodeImageKind = 'node' | 'plain' | 'addons';
+
 /**
  * The image of a Kubernetes node in this lab: built when the cache has none (2 minutes with a root tree there, 4 without; binaries and
  * container images of kubernetes-build are made before, some 25 minutes with cold Go caches), uploaded when Glance has none. In the fake profile, where nothing
  * boots, the tiny image of the lab under that name.
  *
  * @param version - full Kubernetes version; default `v1.35.4`
- * @param kind - `node`: with kubeadm, kubelet, kubectl; `plain`: without them
  * @param from - versions that clusters come from: their kube-proxy and CoreDNS run on new nodes until an upgrade is through
  */
 export async function ensureNodeImage(
   lab: OpenStackLab,
   version = 'v1.35.4',
-  kind: 'node' | 'plain' = 'node',
+  kind: NodeImageKind = 'node',
   from: readonly string[] = [],
 ): Promise<string> {
   const name = `${kind}-${version}`;
   if (lab.profile === 'fake') return await uploadImage(lab, name, join(lab.directory, 'node.img'));
   const file = join(kubernetesCache(), version, `${name}.raw`);
   if (!existsSync(file)) {
-    for (const v of [version, ...from])
-      await $({
-        stdio: ['ignore', process.stderr, process.stderr],
-      })`${join(import.meta.dirname, 'kubernetes-build')} --minor ${v.replace(/^v(\d+\.\d+)\..*$/, '$1')}`;
+    for (const v of [version, ...from]) await build('--minor', v.replace(/^v(\d+\.\d+)\..*$/, '$1'));
+    if (kind === 'addons') await build('--only', 'addons');
     const also = from.flatMap((v) => ['--also', v]);
-    const flags = ['--version', version, ...also, ...(kind === 'plain' ? ['--plain'] : [])];
+    const flags = ['--version', version, ...also, ...(kind === 'node' ? [] : [`--${kind}`])];
     await $({ stdio: ['ignore', process.stderr, process.stderr] })`${join(import.meta.dirname, 'node-image')} ${flags}`;
   }
   return await uploadImage(lab, name, file);
 }
+
+/** Runs kubernetes-build; what is there is not built again. */
+const build = (...flags: string[]) =>
+  $({ stdio: ['ignore', process.stderr, process.stderr] })`${join(import.meta.dirname, 'kubernetes-build')} ${flags}`;
 
 async function holds(image: GlanceImage, file: string): Promise<boolean> {
   if (image.status !== 'active' || image.size !== (await stat(file)).size || image.os_hash_algo !== 'sha512')

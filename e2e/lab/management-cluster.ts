@@ -49,8 +49,8 @@ export interface ManagementCluster {
   logs: { etcd: string; kubeApiserver: string };
   /** Runs kubectl as `admin`; returns its stdout. @throws zx ProcessOutput with stderr when it fails */
   kubectl(args: string[], input?: string): Promise<string>;
-  /** Stops and starts kube-apiserver on the same port, with the same data. */
-  restartApiServer(): Promise<void>;
+  /** Stops and starts kube-apiserver on the same port, with the same data; as another version where one is named. */
+  restartApiServer(version?: string): Promise<void>;
   /** Stops both; removes the data unless `dataDir` was given. Safe to repeat. */
   stop(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export interface ManagementCluster {
  * @throws Error when a binary is missing (says how to build it) or a process ends (with its last log lines)
  */
 export async function startManagementCluster(options: ManagementClusterOptions = {}): Promise<ManagementCluster> {
-  const binaries = await apiServerBinaries(options.version ?? 'v1.35.4', options.build);
+  let binaries = await apiServerBinaries(options.version ?? 'v1.35.4', options.build);
   const dir = options.dataDir ? resolve(options.dataDir) : await mkdtemp(join(tmpdir(), 'shoto-management-'));
   await mkdir(join(dir, 'etcd'), { recursive: true, mode: 0o700 });
   const [etcdPort = 0, peerPort = 0, securePort = 0] = await rememberedPorts(join(dir, 'ports.json'));
@@ -163,7 +163,8 @@ export async function startManagementCluster(options: ManagementClusterOptions =
       kubectl,
       stop,
       pids: () => ({ etcd: etcd.pid, kubeApiserver: apiServer.pid }),
-      async restartApiServer() {
+      async restartApiServer(version) {
+        if (version) binaries = await apiServerBinaries(version, options.build);
         await apiServer.stop(60_000);
         running.splice(running.indexOf(apiServer), 1);
         apiServer = await startApiServer();

@@ -1,5 +1,6 @@
 import { type Machine, MachineKind, resourceOf, tenantNamespace } from '@shoto/api';
 import type { Cloud } from '@shoto/supervisor';
+import type { NodeImageKind } from '../lab/images.ts';
 import { inMachine, type MachineOutput, type OpenStackLab } from '../lab/openstack.ts';
 import type { World } from '../world.ts';
 
@@ -30,6 +31,8 @@ export interface Variant {
   nodes: number;
   /** Releases that are offered besides the first; the lab makes an image of each. */
   also?: string[];
+  /** What the lab's images hold; `node` where it is not said. */
+  images?: NodeImageKind;
   /** More environment for every service. */
   env?: Record<string, string>;
   /** What is otherwise about the cloud; may start things, which `end` ends. */

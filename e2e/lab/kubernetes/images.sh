@@ -15,30 +15,51 @@ layer_base() {
   cp -L /etc/ssl/certs/ca-certificates.crt "$layer/etc/ssl/certs/"
 }
 
-# layer_netfilter: iptables (the nft one, as on the nodes), nft, conntrack, ipset, busybox as the shell
-layer_netfilter() {
-  local layer=$WORK/netfilter part=$WORK/netfilter.part applet file command
-  local packages=(iptables nftables conntrack ipset libc6 libxtables12 libip4tc2 libip6tc2 libmnl0 libnfnetlink0
-    libnetfilter-conntrack3 libnftnl11 libnftables1 libjansson4 libgmp10 libedit2 libbsd0 libmd0 libtinfo6 libipset13 busybox-static)
-  [ ! -d "$layer" ] || return 0
-  rm -rf "$part"; mkdir -p "$WORK/debs" "$part/usr"/{bin,sbin,lib,lib64}
+# unpack_debs DIRECTORY PACKAGE…: Debian packages as files of a layer, without what nobody reads; /bin and the like are links
+unpack_debs() {
+  local part=$1 file; shift
+  rm -rf "$part" "$part.debs"; mkdir -p "$part.debs" "$part/usr"/{bin,sbin,lib,lib64}
   for file in bin sbin lib lib64; do ln -sfn usr/$file "$part/$file"; done
   apt-get -qq -o DPkg::Lock::Timeout=900 update || true
-  (cd "$WORK/debs" && apt-get -qq -o APT::Sandbox::User=root download "${packages[@]}")
-  for file in "$WORK"/debs/*.deb; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$part"; done
-  rm -rf "$part"/usr/share "$part"/usr/lib/*/gconv "$part"/usr/lib/systemd "$part"/lib/systemd "$part"/etc
+  (cd "$part.debs" && apt-get -qq -o APT::Sandbox::User=root download "$@")
+  for file in "$part.debs"/*.deb; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$part"; done
+  rm -rf "$part.debs" "$part"/usr/share "$part"/usr/lib/*/gconv "$part"/usr/lib/systemd "$part"/lib/systemd "$part"/etc "$part"/var
+}
+
+# layer_runs DIRECTORY COMMAND…: says so where a library is missing
+layer_runs() {
+  local part=$1 command; shift
+  for command; do
+    # shellcheck disable=SC2086
+    PATH=/usr/sbin:/usr/bin chroot "$part" $command >/dev/null 2>&1 || { echo "kubernetes-build: in the layer $part, \"$command\" fails: a library is missing from its package list" >&2; exit 1; }
+  done
+}
+
+# layer_netfilter: iptables (the nft one, as on the nodes), nft, conntrack, ipset, busybox as the shell
+layer_netfilter() {
+  local layer=$WORK/netfilter part=$WORK/netfilter.part applet file
+  [ ! -d "$layer" ] || return 0
+  unpack_debs "$part" iptables nftables conntrack ipset libc6 libxtables12 libip4tc2 libip6tc2 libmnl0 libnfnetlink0 \
+    libnetfilter-conntrack3 libnftnl11 libnftables1 libjansson4 libgmp10 libedit2 libbsd0 libmd0 libtinfo6 libipset13 busybox-static
   for file in '' -save -restore; do for applet in iptables ip6tables; do ln -sfn $applet-nft$file "$part/usr/sbin/$applet$file"; done; done
   for applet in sh cp cat ls echo sleep ip ps mount grep sed mkdir rm ln ping nslookup wget nc env id; do
     [ -e "$part/usr/bin/$applet" ] || ln -s busybox "$part/usr/bin/$applet"
   done
-  for command in 'iptables -V' 'ip6tables-restore -V' 'nft -v' 'conntrack -V' 'sh -c true'; do
-    # shellcheck disable=SC2086
-    PATH=/usr/sbin:/usr/bin chroot "$part" $command >/dev/null 2>&1 || { echo "kubernetes-build: in the netfilter layer, \"$command\" fails: a library is missing from its package list" >&2; exit 1; }
-  done
+  layer_runs "$part" 'iptables -V' 'ip6tables-restore -V' 'nft -v' 'conntrack -V' 'sh -c true'
   mv "$part" "$layer"
 }
 
-# image VERSION NAME TAG [oci-image option or layer]… → DIR/images/NAME_TAG.tar, linked into DIR/VERSION/images
+# layer_filesystems: what a CSI driver calls: mount, blkid, mkfs, resize2fs
+layer_filesystems() {
+  local layer=$WORK/filesystems part=$WORK/filesystems.part
+  [ ! -d "$layer" ] || return 0
+  unpack_debs "$part" mount util-linux e2fsprogs libc6 libmount1 libblkid1 libuuid1 libselinux1 libpcre2-8-0 libsmartcols1 \
+    libudev1 libtinfo6 libext2fs2 libcom-err2 libss2
+  layer_runs "$part" 'mount -V' 'umount -V' 'findmnt -V' 'blkid -V' 'mkfs.ext4 -V' 'dumpe2fs -V'
+  mv "$part" "$layer"
+}
+
+# image VERSION NAME TAG [oci-image option or layer]… → DIR/images/NAME_TAG.tar, linked into DIR/VERSION/images as LINK or NAME.tar
 image() {
   local version=$1 name=$2 tag=$3 file=$OUT/images/$2_$3.tar began=$SECONDS; shift 3
   mkdir -p "$OUT/images" "$OUT/$version/images"
@@ -46,7 +67,7 @@ image() {
     "$HERE/oci-image" -o "$file" -r "$REPO/$name:$tag" "$@"
     say "image $name:$tag: $((SECONDS - began)) s, $(size "$file")"
   fi
-  ln -f "$file" "$OUT/$version/images/$name.tar"
+  ln -f "$file" "$OUT/$version/images/${LINK:-$name}.tar"
 }
 # layer_of NAME DIRECTORY FILE…: a fresh layer with the files in that directory
 layer_of() {
@@ -79,8 +100,7 @@ images() {
   image "$version" coredns "$coredns" -e /coredns "$WORK/base" "$(layer_of coredns . "$OUT/coredns/$coredns/bin/coredns")"
   layer_netfilter
   image "$version" kube-proxy "$version" -e kube-proxy "$WORK/base" "$WORK/netfilter" "$(layer_of kube-proxy usr/local/bin "$OUT/$version/bin/kube-proxy")"
-  layer=$(layer_of flannel opt/bin "$OUT/flannel/$FLANNEL/bin/flanneld"); cp "$OUT/node/cni/flannel" "$layer/flannel"
-  image "$version" flannel $FLANNEL -e /opt/bin/flanneld "$WORK/base" "$WORK/netfilter" "$layer"
+  flannel_image "$version"
   image "$version" busybox 1 -c /bin/sh "$WORK/base" "$(layer_busybox)"
   mkdir -p "$OUT/manifests"
   sed "s|image: .*/flannel.*|image: $REPO/flannel:$FLANNEL|" \
@@ -90,6 +110,14 @@ images() {
     layer=${name##*/}; [ -e "$OUT/images/${layer/:/_}.tar" ] || { echo "kubernetes-build: kubeadm $version wants $name, which was not built" >&2; exit 1; }
   done
   rm -rf "$WORK"/bin-*
+}
+
+# flannel_image VERSION: version $FLANNEL of it, with the CNI plugin of the nodes
+flannel_image() {
+  local layer
+  layer=$(layer_of flannel opt/bin "$OUT/flannel/$FLANNEL/bin/flanneld"); cp "$OUT/node/cni/flannel" "$layer/flannel"
+  layer_netfilter
+  image "$1" flannel "$FLANNEL" -e /opt/bin/flanneld "$WORK/base" "$WORK/netfilter" "$layer"
 }
 
 # layer_busybox: for test pods

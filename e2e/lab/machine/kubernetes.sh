@@ -6,7 +6,7 @@ image_names() { "$CACHE/$1/bin/kubeadm" config images list --kubernetes-version 
 
 kubernetes_files() {
   local tree=$1 bin=$CACHE/$VERSION/bin
-  [ -n "$PLAIN" ] || install -m 755 "$bin/kubelet" "$bin/kubeadm" "$bin/kubectl" "$tree/usr/bin/"
+  [ $KIND = plain ] || install -m 755 "$bin/kubelet" "$bin/kubeadm" "$bin/kubectl" "$tree/usr/bin/"
   install -m 755 "$CACHE"/node/bin/{containerd,containerd-shim-runc-v2,ctr} "$tree/usr/bin/"
   install -m 755 "$CACHE/node/bin/runc" "$tree/usr/sbin/runc"
   mkdir -p "$tree"/opt/cni/bin "$tree"/etc/{containerd,cni/net.d,kubernetes/manifests} "$tree/etc/systemd/system/kubelet.service.d"
@@ -58,7 +58,7 @@ C
   while read -r archive; do
     ctr images import --digests=false "$archive" >/dev/null 2>"$state/err" ||
       { tail -5 "$state/log" "$state/err" >&2; fail "$archive could not be imported"; }
-  done < <(printf '%s\n' "${archives[@]}" "$CACHE"/images/flannel_$FLANNEL.tar "$CACHE"/images/busybox_*.tar | sort -u)
+  done < <(printf '%s\n' "${archives[@]}" $([ $KIND != addons ] || ls "$CACHE"/addons/images/*.tar) "$CACHE"/images/flannel_$FLANNEL.tar "$CACHE"/images/busybox_*.tar | sort -u)
   for name in $(ctr images ls -q 2>/dev/null); do
     # "managed" as the CRI plugin labels its own; pinned, since kubelet's garbage collection deletes what nothing brings back
     ctr images label "$name" io.cri-containerd.image=managed io.cri-containerd.pinned=pinned >/dev/null 2>&1

@@ -32,6 +32,11 @@ seed_project() {
   seed_python project "$H" "$PW" "$PROFILE" "$LAB_DIR" "$EXT_NET" "$EXT_CIDR" "$VIRT_TYPE" "$CINDER"
 }
 
+# seed_machines: the APIs as machines reach them; databases of older labs get it too
+seed_machines() {
+  [ -e "$LAB_DIR/machines" ] || { seed_python machines "$H" "$PW" "$EXT_NET.1"; touch "$LAB_DIR/machines"; }
+}
+
 openrc() { cat <<C
 export OS_AUTH_URL=http://$H:5000/v3 OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=RegionOne
 export OS_USERNAME=$1 OS_PASSWORD=$PW OS_PROJECT_NAME=$1

@@ -1,4 +1,5 @@
-"""Writes clouds.yaml: "lab" is the application credential, "lab-password" and "admin" are users with passwords.
+"""Writes clouds.yaml: "lab" is the application credential, "lab-password" and "admin" are users with passwords; "machines"
+is "lab-password" at the address where machines reach the APIs.
 
 usage: clouds.py HOST PASSWORD LAB_DIR"""
 import json
@@ -20,5 +21,8 @@ for name, user in (('lab-password', 'lab'), ('admin', 'admin')):
         'user_domain_name': 'Default', 'project_domain_name': 'Default'}}
 for cloud in clouds.values():
     cloud.update(region_name=lab['region'], identity_api_version=3, interface='public')
+if lab['host_address']:
+    clouds['machines'] = clouds['lab-password'] | {'region_name': 'Machines'}
+    clouds['machines']['auth'] = clouds['lab-password']['auth'] | {'auth_url': lab['auth_url'].replace(HOST, lab['host_address'])}
 with open(os.open(f'{LAB_DIR}/clouds.yaml', os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), 'w') as f:
     json.dump({'clouds': clouds}, f, indent=2)      # JSON is YAML

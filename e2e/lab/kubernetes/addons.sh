@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Programs of addons and their images, out of Go modules. Versions: versions.sh. What cannot be had is in docs/lab.md.
+
+# replaces MODULE@VERSION: its replace directives, as far as they do not point into its own tree
+replaces() {
+  awk '/^replace \($/ { block = 1; next } block && /^\)/ { block = 0 }
+    block || /^replace / { sub(/^replace /, ""); sub(/\/\/.*/, ""); if ($0 !~ /=> \.\.?\//) print "replace " $0 }' "$(module_dir "$1")/go.mod"
+}
+
+# addon NAME VERSION MODULE@VERSION [-X VARIABLE=VALUE | -tags TAGS]… COMMAND_DIRECTORY… → DIR/addons/NAME/VERSION/bin
+addon() {
+  local name=$1 version=$2 module=$3 dir=$OUT/addons/$1/$2/bin flags='-s -w' tags=() packages=() wanted=(); shift 3
+  while [ $# -gt 0 ]; do case $1 in
+    -X) flags+=" -X $2"; shift ;;
+    -tags) tags=(-tags "$2"); shift ;;
+    *) packages+=("${module%@*}${1:+/$1}"); wanted+=("$([ -n "$1" ] && basename "$1" || echo "$name")") ;;
+  esac; shift; done
+  missing "$dir" "${wanted[@]}" || return 0
+  replaces "$module" | go_module "$name-$version" "$module"
+  go_build "$name-$version" "$dir" "${tags[@]}" -ldflags "$flags" "${packages[@]}"
+}
+
+# addon_image REFERENCE DIRECTORY [oci-image option or base layer]… -- BINARY…: an image with the binaries in that directory. Its
+# name is what upstream's is (a bundle runs as it ships), and $REPO/NAME:TAG.
+addon_image() {
+  local reference=$1 where=$2 name options=() tag=${1##*:}; shift 2
+  name=${reference%:*}; name=${name##*/}
+  while [ "$1" != -- ]; do options+=("$1"); shift; done; shift
+  missing "$OUT" "images/${name}_$tag.tar" "addons/images/${name}_$tag.tar" || return 0
+  LINK=${name}_$tag image addons "$name" "$tag" -r "$reference" "${options[@]}" "$(layer_of "$name" "$where" "$@")"
+}
+
+# csi_sidecar IMAGE VERSION MODULE: one of the CSI project's, whose command has the image's name
+csi_sidecar() {
+  addon "$1" "$2" "$3@$2" -X "main.version=$2" "cmd/$1"
+  addon_image "registry.k8s.io/sig-storage/$1:$2" . -e "/$1" "$WORK/base" -- "$OUT/addons/$1/$2/bin/$1"
+}
+
+# stand_in REFERENCE DIRECTORY [oci-image option or base layer]…: a program of ours (standins/*) in place of one that cannot be had
+stand_in() {
+  local name=${1%:*} version=${1##*:} dir
+  name=${name##*/} dir=$OUT/addons/${name##*/}/$version/bin
+  if missing "$dir" "$name"; then
+    say "building $name $version (the lab's own)"; mkdir -p "$dir"
+    (cd "$HERE/kubernetes/standins" && go build -mod=readonly -ldflags "-s -w -X main.version=$version" -o "$dir/" "./$name")
+  fi
+  addon_image "$@" -- "$dir/$name"
+}
+
+addons() {
+  local version bin base=$WORK/base
+  mkdir -p "$WORK"; layer_base; layer_filesystems
+  for version in "${CINDER_CSI[@]}"; do
+    stand_in "registry.k8s.io/provider-os/cinder-csi-plugin:$version" usr/bin -c /bin/cinder-csi-plugin "$base" "$WORK/filesystems"
+  done
+  stand_in "registry.k8s.io/sig-storage/csi-node-driver-registrar:$CSI_REGISTRAR" . -e /csi-node-driver-registrar "$base"
+  stand_in "registry.k8s.io/sig-storage/livenessprobe:$CSI_LIVENESS" . -e /livenessprobe "$base"
+  stand_in "quay.io/kiwigrid/k8s-sidecar:$SIDECAR" . -e /k8s-sidecar -u 65534 "$base"
+  for version in "${NODE_EXPORTER[@]}"; do
+    addon node_exporter "$version" "github.com/prometheus/node_exporter@$version" -X "github.com/prometheus/common/version.Version=${version#v}" -tags 'netgo osusergo' ''
+    addon_image "quay.io/prometheus/node-exporter:$version" bin -e /bin/node_exporter -u 65534 "$base" -- "$OUT/addons/node_exporter/$version/bin/node_exporter"
+  done
+  csi_sidecar csi-provisioner "$CSI_PROVISIONER" github.com/kubernetes-csi/external-provisioner/v5
+  csi_sidecar csi-attacher "$CSI_ATTACHER" github.com/kubernetes-csi/external-attacher/v4
+  # Prometheus v3.N.P is the Go module v0.3NN.P. Its web page's files are not in it: the API answers, / does not.
+  for version in "${PROMETHEUS[@]}"; do
+    bin=$OUT/addons/prometheus/$version/bin
+    addon prometheus "$version" "github.com/prometheus/prometheus@$(prometheus_module "$version")" -X "github.com/prometheus/common/version.Version=${version#v}" \
+      -tags 'netgo remove_all_sd enable_kubernetes_sd enable_dns_sd' cmd/prometheus cmd/promtool
+    addon_image "quay.io/prometheus/prometheus:$version" bin -e /bin/prometheus -u 65534 -w /prometheus \
+      -c --config.file=/etc/prometheus/prometheus.yml -c --storage.tsdb.path=/prometheus "$base" -- "$bin"/{prometheus,promtool}
+  done
+  csi_sidecar csi-resizer "$CSI_RESIZER" github.com/kubernetes-csi/external-resizer
+  for bin in csi-snapshotter snapshot-controller; do
+    csi_sidecar $bin "$CSI_SNAPSHOTTER" github.com/kubernetes-csi/external-snapshotter/v8
+  done
+  for version in "${METRICS_SERVER[@]}"; do
+    addon metrics-server "$version" "sigs.k8s.io/metrics-server@$version" -X "k8s.io/client-go/pkg/version.gitVersion=$version" cmd/metrics-server
+    addon_image "registry.k8s.io/metrics-server/metrics-server:$version" . -e /metrics-server -u 65534 "$base" -- "$OUT/addons/metrics-server/$version/bin/metrics-server"
+  done
+  addon csi-sanity "$CSI_SANITY" "github.com/kubernetes-csi/csi-test/v5@$CSI_SANITY" cmd/csi-sanity
+  for version in "${FLANNELS[@]}"; do
+    FLANNEL=$version flannel
+    LINK=flannel_$version FLANNEL=$version flannel_image addons
+  done
+  rm -rf "$WORK"/bin-*
+}
+
+# prometheus_module v3.16.0 → v0.316.0
+prometheus_module() { local major minor patch; IFS=. read -r major minor patch <<<"${1#v}"; printf 'v0.%d%02d.%d\n' "$major" "$minor" "$patch"; }
