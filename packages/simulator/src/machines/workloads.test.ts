@@ -58,6 +58,48 @@ describe('DaemonSets', () => {
   });
 });
 
+describe('APIServices', () => {
+  const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io';
+  const available = async () =>
+    ((await lab.api('GET', path)).body.status as { conditions?: { type: string; status: string; reason: string }[] })
+      .conditions?.[0];
+  it('are unavailable without a Service, and available as soon as a pod behind it is Ready', async () => {
+    await lab.apply({
+      path,
+      object: {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: 'v1beta1.metrics.k8s.io' },
+        spec: {
+          group: 'metrics.k8s.io',
+          version: 'v1beta1',
+          groupPriorityMinimum: 100,
+          versionPriority: 100,
+          insecureSkipTLSVerify: true,
+          service: { namespace: 'default', name: 'metrics' },
+        },
+      },
+    });
+    await until('no Service', async () => ((await available())?.reason === 'ServiceNotFound' ? true : undefined));
+    await lab.apply({
+      path: '/api/v1/namespaces/default/services/metrics',
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'metrics', namespace: 'default' },
+        spec: { selector: { app: 'metrics' }, ports: [{ port: 443 }] },
+      },
+    });
+    await until('no pods', async () => ((await available())?.reason === 'MissingEndpoints' ? true : undefined));
+    await lab.apply(deployment('metrics', 1));
+    expect(
+      await until('a pod', async () => ((await available())?.status === 'True' ? available() : undefined)),
+    ).toEqual(expect.objectContaining({ type: 'Available', reason: 'Passed' }));
+    await lab.api('DELETE', path);
+    await lab.api('DELETE', '/apis/apps/v1/namespaces/default/deployments/metrics');
+  });
+});
+
 describe('Deployments', () => {
   const path = '/apis/apps/v1/namespaces/default/deployments/web';
   it('spread their pods over the nodes that let them, with addresses of their ranges', async () => {

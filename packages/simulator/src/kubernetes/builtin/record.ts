@@ -50,8 +50,6 @@ for (const root of ['/api', '/apis']) {
     versions: { version: string; resources: DiscoveredResource[] }[];
   }[]) {
     const name = group.metadata.name ?? '';
-    // Aggregated API servers are not simulated.
-    if (name === 'apiregistration.k8s.io') continue;
     const versions: Json[] = [];
     for (const { version, resources } of group.versions) {
       const withColumns: Json[] = [];

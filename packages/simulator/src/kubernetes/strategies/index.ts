@@ -53,6 +53,7 @@ export const strategies: Record<string, Strategy> = {
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': others.generationOnly,
   'flowschemas.flowcontrol.apiserver.k8s.io': others.generationOnly,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': others.generationOnly,
+  'apiservices.apiregistration.k8s.io': others.apiServiceStrategy,
   'horizontalpodautoscalers.autoscaling': others.autoscalerStrategy,
   'customresourcedefinitions.apiextensions.k8s.io': crdStrategy,
 };

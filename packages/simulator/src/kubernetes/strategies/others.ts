@@ -105,6 +105,14 @@ export const mutatingWebhookStrategy: Strategy = {
   },
 };
 
+export const apiServiceStrategy: Strategy = {
+  initialStatus: () => ({}),
+  defaults: (o) => {
+    const service = record(o.spec).service;
+    if (isRecord(service)) service.port ??= 443;
+  },
+};
+
 export const autoscalerStrategy: Strategy = {
   initialStatus: () => ({ desiredReplicas: 0 }),
   defaults: (o) => {

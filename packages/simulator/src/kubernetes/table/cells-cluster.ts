@@ -309,6 +309,18 @@ export const clusterCells: Record<string, Cells> = {
     orUnset(at(o, 'spec', 'paramRef', 'name')),
     age(o, nowMs),
   ],
+  'apiservices.apiregistration.k8s.io': (o, nowMs) => {
+    const service = record(at(o, 'spec', 'service'));
+    const available = conditionOf(o.status, 'Available');
+    return [
+      o.metadata.name,
+      service.name === undefined ? 'Local' : `${text(service.namespace)}/${text(service.name)}`,
+      available === undefined || available.status === 'True'
+        ? (available?.status ?? 'Unknown')
+        : `${available.status} (${available.reason})`,
+      age(o, nowMs),
+    ];
+  },
   'flowschemas.flowcontrol.apiserver.k8s.io': (o, nowMs) => [
     o.metadata.name,
     text(at(o, 'spec', 'priorityLevelConfiguration', 'name')),

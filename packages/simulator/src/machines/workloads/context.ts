@@ -44,6 +44,7 @@ const TYPES = {
   StatefulSet: type('apps', 'v1', 'statefulsets'),
   Job: type('batch', 'v1', 'jobs'),
   PodDisruptionBudget: type('policy', 'v1', 'poddisruptionbudgets'),
+  APIService: type('apiregistration.k8s.io', 'v1', 'apiservices'),
   Role: type('rbac.authorization.k8s.io', 'v1', 'roles'),
   RoleBinding: type('rbac.authorization.k8s.io', 'v1', 'rolebindings'),
   ClusterRole: type('rbac.authorization.k8s.io', 'v1', 'clusterroles'),

@@ -3,6 +3,7 @@ import type { Latency } from '../../core/latency.ts';
 import type { Random } from '../../core/random.ts';
 import type { ApiServer, KubeObject } from '../../kubernetes/index.ts';
 import type { Manifest } from '../kubeadm/objects.ts';
+import { apiServices } from './api-services.ts';
 import { budgets, refusedBy } from './budgets.ts';
 import { type Context, Resources } from './context.ts';
 import { daemonSets } from './daemonsets.ts';
@@ -69,6 +70,7 @@ export class Workloads {
       scheduler(this.#x),
       budgets(this.#x),
       endpoints(this.#x, o.members),
+      apiServices(this.#x),
       tokenCleaner(this.#x),
       volumeBinder(this.#x),
       attachDetach(this.#x),
