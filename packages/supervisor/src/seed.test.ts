@@ -25,23 +25,42 @@ describe('seeds', () => {
     expect(await documents(join(dir, 'a.yaml'))).toEqual([{ kind: 'A' }]);
   });
 
-  it('of an addon are its manifests and a bundle with their digest', async () => {
-    await mkdir(join(dir, 'flannel', '1.2.3'), { recursive: true });
-    await writeFile(join(dir, 'flannel', '1.2.3', 'bundle.yaml'), 'addon: flannel\nversion: 1.2.3\n');
-    await writeFile(join(dir, 'flannel', '1.2.3', 'manifests.yaml'), 'kind: DaemonSet\n');
-    const digest = createHash('sha256').update('kind: DaemonSet\n').digest('hex');
+  it('of an addon are its manifests, with facts left open, and a bundle with their digest', async () => {
+    const folder = join(dir, 'flannel', '1.2.3');
+    await mkdir(join(folder, 'manifests'), { recursive: true });
+    await writeFile(
+      join(folder, 'bundle.yaml'),
+      `apiVersion: bundle.shoto.dev/v1alpha1
+kind: Bundle
+name: flannel
+version: 1.2.3
+kubernetes: ">=1.35"
+provides: [cni]
+content: { manifests: manifests }
+health: { checks: [{ apiVersion: apps/v1, kind: DaemonSet, namespace: a, name: b }] }
+`,
+    );
+    await writeFile(
+      join(folder, 'values.schema.json'),
+      JSON.stringify({ type: 'object', properties: { backend: { type: 'string', default: 'vxlan' } } }),
+    );
+    await writeFile(
+      join(folder, 'manifests', 'a.yaml'),
+      'kind: DaemonSet\nx: "{{facts.podCIDR}} {{values.backend}}"\n',
+    );
+    const text = 'kind: DaemonSet\nx: "{{podCIDR}} vxlan"\n';
+    const digest = createHash('sha256').update(text).digest('hex');
     expect(await bundles(dir, 'sys')).toMatchObject([
-      {
-        kind: 'ConfigMap',
-        metadata: { name: 'flannel-1.2.3', namespace: 'sys' },
-        data: { 'manifests.yaml': 'kind: DaemonSet\n' },
-      },
+      { kind: 'ConfigMap', metadata: { name: 'flannel-1.2.3', namespace: 'sys' }, data: { 'manifests.yaml': text } },
       {
         kind: 'AddonBundle',
         metadata: { name: 'flannel-1.2.3' },
         spec: {
           addon: 'flannel',
           version: '1.2.3',
+          kubernetes: '>=1.35',
+          provides: ['cni'],
+          health: [{ kind: 'DaemonSet', namespace: 'a', name: 'b' }],
           manifests: { digest: `sha256:${digest}`, configMapRef: { namespace: 'sys', name: 'flannel-1.2.3' } },
         },
       },

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type BundleContent, filesIn, readBundleDir, resolveValues, textOf } from '@shoto/bundle';
 import { connectionFromKubeconfig, type HasMeta, KubeClient, type KubeObject } from '@shoto/kube';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 
 /** How kinds that are seeded are reached. */
 const PLURALS: Record<string, { plural: string; namespaced: boolean }> = {
@@ -38,34 +39,56 @@ export async function documentsIn(dir: string): Promise<Seed[]> {
   return (await Promise.all(files.map((f) => documents(join(dir, f))))).flat();
 }
 
-/** The bundles of `deploy/addons`, as AddonBundle and the ConfigMap that holds its manifests. */
+/** Addons that are in the catalogue from the start. The others are published to a registry. */
+const SEEDED: readonly string[] = ['flannel'];
+
+/** Bundles of `deploy/addons` as they are kept inline: an AddonBundle and the ConfigMap with its manifests, default values filled in. */
 export async function bundles(dir: string, namespace: string): Promise<Seed[]> {
   const out: Seed[] = [];
-  for (const addon of (await readdir(dir)).sort())
+  for (const addon of (await readdir(dir)).filter((a) => SEEDED.includes(a)).sort())
     for (const version of (await readdir(join(dir, addon))).sort()) {
-      const spec = parse(await readFile(join(dir, addon, version, 'bundle.yaml'), 'utf8')) as object;
-      const manifests = await readFile(join(dir, addon, version, 'manifests.yaml'), 'utf8');
+      const bundle = await readBundleDir(join(dir, addon, version));
       const name = `${addon}-${version}`;
+      const text = manifestsOf(bundle);
+      const { kubernetes, channel, provides, dependsOn, health } = bundle.manifest;
       out.push({
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name, namespace },
-        data: { 'manifests.yaml': manifests },
+        data: { 'manifests.yaml': text },
       });
       out.push({
         apiVersion: 'shoto.dev/v1alpha1',
         kind: 'AddonBundle',
         metadata: { name },
         spec: {
-          ...spec,
+          addon: bundle.manifest.name,
+          version: bundle.manifest.version,
+          channel,
+          kubernetes,
+          provides,
+          dependsOn,
+          health: health.checks.map(({ apiVersion: _, ...check }) => check),
           manifests: {
-            digest: `sha256:${createHash('sha256').update(manifests).digest('hex')}`,
+            digest: `sha256:${createHash('sha256').update(text).digest('hex')}`,
             configMapRef: { namespace, name },
           },
         },
       });
     }
   return out;
+}
+
+/** The manifests of a bundle as one text, in which only facts are left to be filled in. */
+function manifestsOf(bundle: BundleContent): string {
+  const { content, patches, name } = bundle.manifest;
+  if (!('manifests' in content) || patches.length > 0) throw new Error(`bundle ${name} cannot be kept inline`);
+  const values = resolveValues(bundle, {});
+  return filesIn(bundle.files, content.manifests, ['.yaml'])
+    .map((file) => textOf(bundle.files, file))
+    .join('\n---\n')
+    .replaceAll(/\{\{values\.(\w+)\}\}/g, (_all, key: string) => String(values[key]))
+    .replaceAll('{{facts.', '{{');
 }
 
 /** Applies objects server-side as the administrator; CRDs first, and waited for. */
