@@ -34,6 +34,16 @@ export function valuesSchemaOf(bundle: BundleContent): ValuesSchema | undefined 
   return made;
 }
 
+const OPTIONS = { allErrors: true, strict: false, validateFormats: false, logger: false } as const;
+
+/** Knows what a JSON Schema is. Made once, and outside the time limit: that takes most of a second on a busy machine, whatever a bundle brings. */
+let metaSchema: Ajv2020 | undefined;
+function metaSchemaOf(): Ajv2020 {
+  const ajv = new Ajv2020(OPTIONS);
+  ajv.validateSchema({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' });
+  return ajv;
+}
+
 /** Reads a JSON Schema (2020-12) of an object. @throws {BundleError} `InvalidSchema` */
 export function readValuesSchema(text: string, file = FILE): ValuesSchema {
   const invalid = (message: string) => new BundleError('InvalidSchema', { file, message });
@@ -45,10 +55,13 @@ export function readValuesSchema(text: string, file = FILE): ValuesSchema {
   }
   if (!isObject(schema) || schema.type !== 'object') throw invalid('type: must be "object", since values are one');
   let validate: ValidateFunction;
+  metaSchema ??= metaSchemaOf();
   try {
-    validate = withTimeLimit(TIME_LIMIT_MS, () =>
-      new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false }).compile(schema),
-    );
+    validate = withTimeLimit(TIME_LIMIT_MS, () => {
+      const meta = metaSchema!;
+      if (!meta.validateSchema(schema)) throw new Error(meta.errorsText(meta.errors, { dataVar: 'schema' }));
+      return new Ajv2020({ ...OPTIONS, validateSchema: false }).compile(schema);
+    });
   } catch (e) {
     throw invalid(`is no JSON Schema (2020-12): ${(e as Error).message}`);
   }
