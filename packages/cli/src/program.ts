@@ -19,8 +19,8 @@ import { CliError, EXIT } from './errors.ts';
 const own = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
 
-/** The whole command line. */
-export function createProgram(c: Context): Command {
+/** The whole command line; the tools of addon authors are large, and loaded only where they are asked for. */
+async function createProgram(c: Context, args: string[]): Promise<Command> {
   const program = new Command('shoto')
     .description('Clusters as a service: whole Kubernetes clusters with one command.')
     .option('--server <url>', 'URL of the API (SHOTO_API_URL)')
@@ -69,6 +69,13 @@ Examples:
   machineCommands(program, c);
   fleetCommands(program, c);
   lifeCommands(program, remove, c);
+  const addon = group(
+    'addon',
+    'write, test and publish addons',
+    '  shoto addon init hello\n  shoto addon lint hello\n  shoto addon test hello',
+  );
+  if (args.includes('addon') || args.includes('completion'))
+    (await import('./commands/addon/index.ts')).addonCommands(addon, c);
   completionCommand(program, c);
   program
     .command('version')
@@ -103,7 +110,7 @@ const all = (c: Command): Command[] => c.commands.flatMap((sub) => [sub, ...all(
  */
 export async function run(args: string[], c: Context): Promise<number> {
   try {
-    await createProgram(c).parseAsync(args, { from: 'user' });
+    await (await createProgram(c, args)).parseAsync(args, { from: 'user' });
     return 0;
   } catch (e) {
     if (e instanceof CliError) {
