@@ -254,13 +254,6 @@ export class Actor {
     const running = voters.filter((x) => x.running).length;
     if (m.spec.role === 'control-plane' && (running - 1) * 2 <= voters.length)
       return 'nobody: the quorum would be lost';
-    // Known: one that falls silent while another is on its way out, or comes in, waits for that one, and that one for it (docs/plan.md).
-    const controlPlane = this.#truth.machines(this.#name).filter((x) => x.spec.role === 'control-plane');
-    if (
-      m.spec.role === 'control-plane' &&
-      controlPlane.some((x) => x.metadata.deletionTimestamp || !x.status?.bootstrap?.joinedAt)
-    )
-      return 'nobody: the control plane is changing';
     hurt(this.#world, this.#truth, m.metadata.name, how);
     return m.metadata.name;
   }

@@ -2,6 +2,7 @@ export { Blocker, ChangePlan, PlannedAction } from './change-plan.ts';
 export { overlap, parseCidr } from './cidr.ts';
 export { type ConditionInput, findCondition, isTrue, timestamp, withCondition } from './conditions.ts';
 export { crdOf } from './crd.ts';
+export { etcdMemberOf } from './etcd-member.ts';
 export { type EmergencyStop, emergencyStopMessage, emergencyStopOf, FLEET_SWITCH } from './fleet-switch.ts';
 export { type Keep, keepOf } from './keep.ts';
 export { type KindDefinition, type KindResource, type ObjectOf, type Rule, resourceOf, type Subject } from './kind.ts';

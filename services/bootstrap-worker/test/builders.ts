@@ -60,6 +60,7 @@ export function aMachine(
     role?: Machine['spec']['role'];
     server?: object;
     bootstrap?: object;
+    health?: object;
     spec?: object;
     metadata?: object;
   } = {},
@@ -97,7 +98,7 @@ export function aMachine(
         ...o.server,
       },
       bootstrap: { revision: 0, ...o.bootstrap },
-      health: { revision: 0 },
+      health: { revision: 0, ...o.health },
     },
   };
 }

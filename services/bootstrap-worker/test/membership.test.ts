@@ -126,6 +126,25 @@ describe('a control-plane machine that leaves', () => {
     expect(etcdHealthy()).toMatchObject({ status: 'True', reason: 'Healthy' });
   });
 
+  it('waits while another is being healed, though that answers still, and also if that was ordered at the last moment', async () => {
+    const order = { number: 1, action: 'Reboot', at: new Date(START).toISOString(), reason: 'NodeSilent' } as const;
+    const { s, etcd, run, memberRemoved } = await up((c) => [aMember(c, 1), leaves(c, 2), aMember(c, 3)]);
+    s.kube.beforePatch = () => {
+      const m = s.kube.now<Machine>(MACHINES, { namespace: 'tenant-a', name: name(3) }) as Machine;
+      if (!m.status?.health.order)
+        s.kube.put(MACHINES, { ...m, status: { ...m.status, health: { revision: 1, order } } } as Machine);
+    };
+    expect(await run()).toEqual({ requeueAfterMs: 5_000 });
+    expect(etcd.deeds).toEqual([]);
+    expect(memberRemoved(2)).toMatchObject({ status: 'False', reason: 'QuorumAtRisk' });
+    await run();
+    expect(etcd.deeds).toEqual([]);
+    const m = s.kube.now<Machine>(MACHINES, { namespace: 'tenant-a', name: name(3) }) as Machine;
+    s.kube.put(MACHINES, { ...m, status: { ...m.status, server: { ...m.status!.server, handled: 1 } } } as Machine);
+    await run();
+    expect(etcd.deeds).toEqual(['remove web-cp-2']);
+  });
+
   it('stays the last member', async () => {
     const { etcd, run, memberRemoved } = await up((c) => [leaves(c, 1)]);
     await run();

@@ -159,6 +159,30 @@ describe('an order of self-healing', () => {
   });
 });
 
+it('a control-plane machine is not rebooted at the moment when the member of another is taken out of etcd', async () => {
+  world = await startWorld();
+  await world.createCluster({ controlPlanes: 3, workers: 0 });
+  const [sick, other] = (await world.untilMachines('the servers run', allActive(3))) as [Machine, Machine];
+  const say = async (status: string, reason: string) =>
+    world.kube.patchStatusMap<Machine>(MACHINES, (await now(other)) as Machine, 'bootstrap', {
+      joinedAt: '2026-01-01T00:00:00Z',
+      conditions: [{ type: 'MemberRemoved', status, reason, message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+    });
+  await say('False', 'Removing');
+  await world.kube.delete(MACHINES, other.metadata);
+  await until(() => world.provisioner.machines.list().some((m) => m.metadata.deletionTimestamp), {
+    what: 'the provisioner knows that the other leaves',
+  });
+  const passes = () => world.engine.passes.filter((p) => p.key.endsWith(sick.metadata.name)).length;
+  const before = passes();
+  await world.health((await now(sick)) as Machine, order('Reboot'));
+  await until(() => passes() > before, { what: 'the machine was looked at' });
+  expect([await reboots(sick), (await now(sick))?.status?.server.handled]).toEqual([0, undefined]);
+  await say('True', 'Removed');
+  await untilMachine(sick, 'the order is handled', (m) => m.status?.server.handled === 1);
+  expect(await reboots(sick)).toBe(1);
+});
+
 describe('a server that changes by itself', () => {
   it('is told with the host that it is on', async () => {
     const { worker } = await running();

@@ -17,11 +17,20 @@ const some = ({ cluster = 'web', n, ...o }: Spec): Machine[] =>
 
 const facts = (o: Partial<ClusterFacts> = {}): ClusterFacts => ({
   name: 'web',
-  quorum: { members: 3, serving: new Set(), leaving: new Set() },
+  quorum: { members: 3, serving: new Set(), going: new Set() },
   isRolling: false,
-  hasLeaving: false,
+  leaving: new Set(),
   ...o,
 });
+
+/** Control-plane machines in zones of their own. */
+const controlPlanes = (n: number): Machine[] =>
+  Array.from({ length: n }, (_, i) =>
+    aMachine('web', `cp${i}`, { role: 'control-plane', zone: `cp-az${i}`, health: { ready: false } }),
+  );
+/** The cluster while its machines are being replaced, one of that role on its way out. */
+const rolling = (leaving?: 'worker' | 'control-plane', quorum = facts().quorum) =>
+  new Map([['uid-web', facts({ isRolling: true, leaving: new Set(leaving ? [leaving] : []), quorum })]]);
 
 /** What is decided when these of all machines are sick and to be given this order. */
 function judge(
@@ -184,22 +193,30 @@ describe('turns', () => {
   });
 
   it('does one thing at a time while machines are being replaced because of a change', () => {
-    const clusters = (hasLeaving: boolean) => new Map([['uid-web', facts({ isRolling: true, hasLeaving })]]);
     const sick = all.slice(0, 2);
-    expect(judge(all, sick, { clusters: clusters(false) })).toMatchObject({
+    expect(judge(all, sick, { clusters: rolling() })).toMatchObject({
       given: { length: 1 },
       reasons: ['UpgradeInProgress'],
     });
-    const leaving = { clusters: clusters(true), action: 'Replace' as const };
-    expect(judge(all, all.slice(0, 1), leaving)).toMatchObject({ given: [], reasons: ['UpgradeInProgress'] });
+    for (const role of ['worker', 'control-plane'] as const) {
+      const leaving = { clusters: rolling(role), action: 'Replace' as const };
+      expect(judge(all, all.slice(0, 1), leaving)).toMatchObject({ given: [], reasons: ['UpgradeInProgress'] });
+    }
+  });
+
+  it('replaces a control-plane machine beside one that leaves because of a change, and not beside a worker that does', () => {
+    const cps = controlPlanes(3);
+    const quorum = { members: 3, serving: new Set(cps.slice(1).map(keyOf)), going: new Set<string>() };
+    const ask = (role: 'worker' | 'control-plane') =>
+      judge([...cps, ...all], cps.slice(0, 1), { clusters: rolling(role, quorum), action: 'Replace' });
+    expect(ask('control-plane')).toMatchObject({ given: ['cp0'], reasons: [] });
+    expect(ask('worker')).toMatchObject({ given: [], reasons: ['UpgradeInProgress'] });
   });
 
   it('heals one control-plane machine at a time, and before the workers', () => {
-    const cps = Array.from({ length: 5 }, (_, i) =>
-      aMachine('web', `cp${i}`, { role: 'control-plane', zone: `cp-az${i}`, health: { ready: false } }),
-    );
+    const cps = controlPlanes(5);
     const serving = new Set(cps.slice(2).map(keyOf));
-    const quorum = { members: 5, serving, leaving: new Set<string>() };
+    const quorum = { members: 5, serving, going: new Set<string>() };
     const machines = [...cps, ...all];
     const verdict = judge(machines, [all[0]!, cps[0]!, cps[1]!], {
       clusters: new Map([['uid-web', facts({ quorum })]]),

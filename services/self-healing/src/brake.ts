@@ -34,8 +34,8 @@ export interface ClusterFacts {
   quorum: Quorum;
   /** Its machines are being replaced, because of a change. */
   isRolling: boolean;
-  /** Some of its machines are on their way out, not by our order. */
-  hasLeaving: boolean;
+  /** Roles of which some machine is on its way out, not by our order. */
+  leaving: ReadonlySet<Machine['spec']['role']>;
   /** When the last storm that held here ended, in milliseconds since the epoch: never, while it is stated as lasting. */
   storm?: { ended: number | undefined };
 }
@@ -191,7 +191,10 @@ function turns(c: Candidate, s: Scene, granted: readonly Candidate[]): Brake[] {
     ...granted,
   ];
   const here = open.filter((p) => clusterUid(p) === clusterUid(c));
-  if (facts?.isRolling && (here.length > 0 || (c.action === 'Replace' && facts.hasLeaving)))
+  // Whether control-plane machines may go beside each other is for the quorum to say, below: a leaving one may wait for this very one.
+  const isOtherLeaving =
+    facts?.leaving.has('worker') || (c.machine.spec.role === 'worker' && facts?.leaving.has('control-plane'));
+  if (facts?.isRolling && (here.length > 0 || (c.action === 'Replace' && isOtherLeaving)))
     out.push({
       reason: 'UpgradeInProgress',
       message: `machines of cluster ${facts.name} are being replaced: one thing at a time`,

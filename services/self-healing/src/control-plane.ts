@@ -1,13 +1,13 @@
-import { isTrue, type Machine } from '@shoto/api';
+import { etcdMemberOf, type Machine } from '@shoto/api';
 
 /** The control plane of one cluster, as far as etcd's quorum goes. */
 export interface Quorum {
   /** Machines that joined, those on their way out among them until their member is out. */
   members: number;
-  /** Keys of those that serve: Ready, their server runs, nothing ails them. */
+  /** Keys of those that serve: Ready, their server runs, nothing ails them. One on its way out serves until its member is out. */
   serving: ReadonlySet<string>;
-  /** Keys of those that are on their way out. */
-  leaving: ReadonlySet<string>;
+  /** Keys of those on their way out whose member is being taken out now, or that do not serve: they are waited for. */
+  going: ReadonlySet<string>;
 }
 
 /** Why a control-plane machine is not touched. */
@@ -21,18 +21,15 @@ export interface Refusal {
  * @param sick - keys of those that ail
  */
 export function quorumOf(machines: readonly { key: string; machine: Machine }[], sick: ReadonlySet<string>): Quorum {
-  const members = machines.filter(
-    ({ machine: { status } }) => status?.bootstrap?.joinedAt && !isTrue(status.bootstrap.conditions, 'MemberRemoved'),
-  );
-  const serves = ({ key, machine: { status, metadata } }: (typeof members)[number]): boolean =>
-    status?.health?.ready === true &&
-    status.server?.state === 'Active' &&
-    !metadata.deletionTimestamp &&
-    !sick.has(key);
+  const members = machines.filter((m) => etcdMemberOf(m.machine) !== 'none');
+  const serves = ({ key, machine: { status } }: (typeof members)[number]): boolean =>
+    status?.health?.ready === true && status.server?.state === 'Active' && !sick.has(key);
+  const isGoing = (m: (typeof members)[number]): boolean =>
+    m.machine.metadata.deletionTimestamp !== undefined && (etcdMemberOf(m.machine) === 'leaving' || !serves(m));
   return {
     members: members.length,
     serving: new Set(members.filter(serves).map((m) => m.key)),
-    leaving: new Set(machines.filter((m) => m.machine.metadata.deletionTimestamp).map((m) => m.key)),
+    going: new Set(members.filter(isGoing).map((m) => m.key)),
   };
 }
 
@@ -40,17 +37,19 @@ export function quorumOf(machines: readonly { key: string; machine: Machine }[],
  * Whether a control-plane machine may be rebooted or replaced: one at a time, and only if the others have the quorum without it. A lone one may be
  * rebooted, since it is down already, but never replaced: the cluster's state is on its disk.
  *
+ * One on its way out that still serves holds nothing: it may itself wait for the sick one, without which etcd would have no quorum when it goes.
+ *
  * @param joined - it is a member; one that never joined takes nothing with it
  */
 export function mayTouch(
   q: Quorum,
   { key, joined, action }: { key: string; joined: boolean; action: 'Reboot' | 'HardReboot' | 'Replace' },
 ): Refusal | undefined {
-  const isOtherLeaving = [...q.leaving].some((k) => k !== key);
-  if (isOtherLeaving)
+  const isOtherGoing = [...q.going].some((k) => k !== key);
+  if (isOtherGoing)
     return {
       reason: 'ControlPlaneOneAtATime',
-      message: 'another control-plane machine of the cluster is on its way out',
+      message: 'another control-plane machine of the cluster is on its way out of etcd',
     };
   if (!joined) return undefined;
   if (q.members <= 1)

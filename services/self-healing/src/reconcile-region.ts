@@ -15,7 +15,15 @@ import { type Brake, type Candidate, decide } from './brake.ts';
 import { heldConditions, isSaidHeld } from './cluster-conditions.ts';
 import { nextNumber, type Order } from './ladder.ts';
 import { judgeNode } from './node.ts';
-import { backOff, candidatesOf, examine, type Finding, type RegionDeps, sceneOf } from './region-pass.ts';
+import {
+  backOff,
+  candidatesOf,
+  examine,
+  type Finding,
+  mayStillTouch,
+  type RegionDeps,
+  sceneOf,
+} from './region-pass.ts';
 import * as say from './remediation.ts';
 import { sortOf } from './symptoms.ts';
 
@@ -209,20 +217,21 @@ class Grants {
   /** @returns after how many milliseconds to look again, for those that could not be given yet */
   async give(granted: readonly Candidate[], findings: readonly Finding[]): Promise<number[]> {
     const byKey = new Map(findings.map((f) => [f.key, f]));
+    const sick = new Set(findings.flatMap((f) => f.patient?.key ?? []));
     const end = this.#d.now() + LOOKS_MS;
     const again: number[] = [];
     // Those of one cluster one after the other: the first look at its nodes is for all of them.
     const byCluster = Map.groupBy(granted, (c) => c.machine.spec.cluster.uid);
     await each([...byCluster.values()], async (all) => {
       for (const c of all) {
-        const ms = this.#d.now() < end ? await this.#giveOne(byKey.get(c.key) as Finding) : SOON_MS;
+        const ms = this.#d.now() < end ? await this.#giveOne(byKey.get(c.key) as Finding, sick) : SOON_MS;
         if (ms !== undefined) again.push(ms);
       }
     });
     return again;
   }
 
-  async #giveOne(f: Finding): Promise<number | undefined> {
+  async #giveOne(f: Finding, sick: ReadonlySet<string>): Promise<number | undefined> {
     const d = this.#d;
     const { cluster, symptom, next } = f;
     if (!cluster || !symptom || !next) return undefined;
@@ -244,6 +253,7 @@ class Grants {
     const now = d.now();
     const still = examine(live, cluster, d.settings, now);
     if (still.next?.action !== next.action || still.next.reason !== next.reason || d.emergencyStop()) return SOON_MS;
+    if (!(await mayStillTouch(d, live, next.action, sick))) return SOON_MS;
     const health = live.status?.health;
     const order: Order = {
       number: nextNumber(health?.order, live.status?.server?.handled ?? 0),

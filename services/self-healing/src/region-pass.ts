@@ -6,20 +6,24 @@ import {
   findCondition,
   isTrue,
   type Machine,
+  MachineKind,
   type Region,
+  resourceOf,
 } from '@shoto/api';
 import { type EventRecord, type KubeClient, keyOf } from '@shoto/kube';
 import type { Candidate, ClusterFacts, Patient, Scene } from './brake.ts';
 import type { Census } from './census.ts';
 import { stormOf } from './cluster-conditions.ts';
-import { quorumOf } from './control-plane.ts';
+import { mayTouch, type Quorum, quorumOf } from './control-plane.ts';
 import type { JoinBackoff } from './join-backoff.ts';
-import { isOpen, ladderOf, type Step } from './ladder.ts';
+import { type Action, isOpen, ladderOf, type Step } from './ladder.ts';
 import type { Metrics } from './metrics.ts';
 import type { Observer } from './observer.ts';
 import * as say from './remediation.ts';
 import type { Settings } from './settings.ts';
 import { exemptionOf, foremost, isSick, type Symptom, symptomsOf } from './symptoms.ts';
+
+const MACHINES = resourceOf(MachineKind);
 
 /** What a pass over a region needs. */
 export interface RegionDeps {
@@ -172,21 +176,47 @@ export function sceneOf(
 
 function factsOf(d: RegionDeps, c: Cluster, sick: ReadonlySet<string>): ClusterFacts {
   const machines = d.machinesOf(c.metadata.uid as string);
+  const isReachable = isTrue(c.status?.health?.conditions, 'Reachable');
+  const quorum = quorumAmong(machines, sick);
   const upToDate = findCondition(c.status?.infrastructure?.conditions, 'UpToDate');
   const storm = stormOf(c);
-  const isReachable = isTrue(c.status?.health?.conditions, 'Reachable');
-  const controlPlanes = machines
-    .filter((m) => m.spec.role === 'control-plane')
-    .map((machine) => ({ key: keyOf(machine), machine }));
-  const quorum = quorumOf(controlPlanes, sick);
   return {
     name: c.metadata.name,
     // Who serves in a cluster that we do not reach, nobody can tell us.
     quorum: isReachable ? quorum : { ...quorum, serving: new Set() },
     isRolling: upToDate?.status === 'False' && ROLLING.has(upToDate.reason),
-    hasLeaving: machines.some((m) => m.metadata.deletionTimestamp && m.status?.health?.order?.action !== 'Replace'),
+    leaving: new Set(
+      machines
+        .filter((m) => m.metadata.deletionTimestamp && m.status?.health?.order?.action !== 'Replace')
+        .map((m) => m.spec.role),
+    ),
     ...(storm ? { storm: { ended: storm.ended } } : {}),
   };
+}
+
+const quorumAmong = (machines: readonly Machine[], sick: ReadonlySet<string>): Quorum =>
+  quorumOf(
+    machines.filter((m) => m.spec.role === 'control-plane').map((machine) => ({ key: keyOf(machine), machine })),
+    sick,
+  );
+
+/**
+ * Looks once more, past the cache, whether the others of its control plane have the quorum: one that leaves may have gone out of etcd meanwhile.
+ *
+ * @param sick - keys of all that ail in the region
+ */
+export async function mayStillTouch(
+  d: Pick<RegionDeps, 'kube' | 'machinesOf'>,
+  machine: Machine,
+  action: Action,
+  sick: ReadonlySet<string>,
+): Promise<boolean> {
+  if (machine.spec.role !== 'control-plane') return true;
+  const known = d.machinesOf(machine.spec.cluster.uid).filter((m) => m.spec.role === 'control-plane');
+  const live = await Promise.all(known.map((m) => d.kube.get<Machine>(MACHINES, m.metadata)));
+  const there = live.filter((m, i) => m !== undefined && m.metadata.uid === known[i]?.metadata.uid) as Machine[];
+  const joined = machine.status?.bootstrap?.joinedAt !== undefined;
+  return !mayTouch(quorumAmong(there, sick), { key: keyOf(machine), joined, action });
 }
 
 /** A machine that did not come in is not replaced at once when its forerunners in the pool did not either. */

@@ -1,7 +1,15 @@
 import type { Machine } from '@shoto/api';
 import { describe, expect, it } from 'vitest';
 import { aCluster, aMachine, START } from '../../test/builders.ts';
-import { hasLostQuorum, mayLoseMember, nextStep, verdictOf, verdictOfSilence, whyNoJoin } from './decide.ts';
+import {
+  hasLostQuorum,
+  isUnderOrder,
+  mayLoseMember,
+  nextStep,
+  verdictOf,
+  verdictOfSilence,
+  whyNoJoin,
+} from './decide.ts';
 import type { Member } from './etcdctl.ts';
 
 const NOW = START + 3_600_000;
@@ -12,6 +20,12 @@ const said = (type: string, reason: string, status = 'False') => ({
   reason,
   message: '',
   lastTransitionTime: '',
+});
+const orderOf = (action: 'Reboot' | 'Replace') => ({
+  number: 1,
+  action,
+  at: '2026-01-01T00:00:00Z',
+  reason: 'NodeSilent',
 });
 const addressOf = (name: string): string => `10.8.0.${name.charCodeAt(0)}`;
 
@@ -37,7 +51,8 @@ function members(text: string): Member[] {
     });
 }
 
-/** `a`: a machine that stays. `a-`: one that leaves, drained and out of the endpoint. `a=`: leaves, not yet so far. `a+`: joins now. */
+/** `a`: a machine that stays. `a-`: one that leaves, drained and out of the endpoint. `a=`: leaves, not yet so far. `a+`: joins now.
+ * `ar`: it is to be rebooted. `aR`: to be replaced. */
 function machines(text: string): Machine[] {
   const cluster = aCluster();
   return text
@@ -54,6 +69,7 @@ function machines(text: string): Machine[] {
           ? { keyHash: 'k' }
           : { ...joined, ...(isOut ? { conditions: [said('Drained', 'WaitingForMember')] } : {}) },
         server: { addresses: [addressOf(name)], ...(isOut ? { conditions: [said('InEndpoint', 'Removed')] } : {}) },
+        ...(/[rR]/.test(word) ? { health: { order: orderOf(word.includes('R') ? 'Replace' : 'Reboot') } } : {}),
       });
     });
 }
@@ -86,6 +102,13 @@ describe('which member goes now', () => {
     ['of three, two are silent', 'a b! c!', 'a b- c', 'QuorumLost'],
     ['of five, two are silent and leave', 'a* b c d! e!', 'a b c d- e-', 'remove d'],
     ['of five, two are silent and one of the well leaves', 'a* b c d! e!', 'a b c- d e', 'QuorumAtRisk'],
+    ['without it too few would be well, since one that answers is to be rebooted', 'a* b c', 'a b- cr', 'QuorumAtRisk'],
+    ['or to be replaced', 'a* b c', 'a b- cR', 'QuorumAtRisk'],
+    ['with the one to be replaced on its way out too, each is waited for in turn', 'a* b c', 'a b- cR-', 'remove b'],
+    ['one that is to be replaced, and is silent, goes first', 'a* b c!', 'a b- cR-', 'remove c'],
+    ['a silent one goes, though another is to be rebooted', 'a* b c!', 'a br c-', 'remove c'],
+    ['of four, one is to be rebooted', 'a* b c d', 'a b cr d-', 'remove d'],
+    ['the leadership does not go to one that is to be rebooted', 'a* b c d', 'a- br c d', 'lead c'],
     ['the last one leaves', 'a*', 'a-', 'LastMember'],
     ['the last one leaves while another learns', 'a* b~', 'a- b+', 'LastMember'],
     ['one never started, and its machine is no more', 'a* b c?', 'a b', 'remove unstarted 3'],
@@ -129,7 +152,7 @@ describe('which member goes now', () => {
     expect(step).toMatchObject({
       machine: { metadata: { name: 'b' } },
       message:
-        'etcd member b stays: without it 1 of 2 would answer, and 2 must. It goes on by itself when c answers again, or is replaced',
+        'etcd member b stays: without it 1 of 2 would answer, and 2 must. It goes on by itself when c answers again, is healed, or is replaced',
     });
     expect(nextStep(members('a b! c!'), machines('a b- c'))).toMatchObject({
       message: expect.stringContaining('b, c of 3 members do not answer'),
@@ -137,6 +160,42 @@ describe('which member goes now', () => {
     expect(nextStep(members('a b! c!'), machines('a b- c'))).toMatchObject({
       message: expect.stringContaining('docs/runbooks/etcd-quorum-lost.md'),
     });
+  });
+});
+
+describe('whether a machine is under an order of self-healing', () => {
+  const handled = { handled: 1 };
+  const remediation = (status: string) => [said('Remediation', 'x', status)];
+  it.each<[string, Parameters<typeof aMachine>[1], boolean]>([
+    ['none was ever given', {}, false],
+    ['it is not carried out', { health: { order: orderOf('Reboot') } }, true],
+    [
+      'it was carried out a moment ago',
+      { server: handled, health: { order: orderOf('Reboot'), conditions: remediation('Unknown') } },
+      true,
+    ],
+    [
+      'it is given its time to help',
+      { server: handled, health: { order: orderOf('Reboot'), conditions: remediation('True') } },
+      true,
+    ],
+    [
+      'it has helped',
+      { server: handled, health: { order: orderOf('Reboot'), conditions: remediation('False') } },
+      false,
+    ],
+    [
+      'it leaves in order to be replaced',
+      { metadata: { deletionTimestamp: 'x' }, health: { order: orderOf('Replace') } },
+      false,
+    ],
+    [
+      'it leaves and is being rebooted',
+      { metadata: { deletionTimestamp: 'x' }, health: { order: orderOf('Reboot') } },
+      true,
+    ],
+  ])('%s: %s', (_, o, is) => {
+    expect(isUnderOrder(aMachine(aCluster(), o))).toBe(is);
   });
 });
 

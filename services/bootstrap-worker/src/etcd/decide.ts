@@ -63,10 +63,21 @@ export function hasLostQuorum(members: readonly Member[]): boolean {
 }
 
 /**
+ * Whether self-healing has the machine rebooted or replaced, so that its member counts as silent though it may answer still: an order is not carried
+ * out yet, or is given its time to help. One that leaves in order to be replaced is not touched before its member is out.
+ */
+export function isUnderOrder({ metadata, status }: Machine): boolean {
+  const order = status?.health?.order;
+  if (!order || (metadata.deletionTimestamp && order.action === 'Replace')) return false;
+  const said = findCondition(status.health.conditions, 'Remediation')?.status;
+  return order.number > (status.server?.handled ?? 0) || said === 'Unknown' || said === 'True';
+}
+
+/**
  * The next step towards the members that should be: those of Machines that stay.
  *
  * A member goes when its Machine does, or when it has none and does not answer; those that do not answer first, the leader last and only
- * after another leads. Never below a majority by our hand, and never the last one.
+ * after another leads. Never below a majority by our hand, and never the last one. Who stays and is being healed counts as not answering.
  *
  * @param machines - control-plane Machines of the Cluster, read live
  */
@@ -86,10 +97,15 @@ export function nextStep(members: readonly Member[], machines: readonly Machine[
     const message = `${nameOf(member)} is the last etcd member: with it the cluster's data would go. Delete the cluster, or let another control-plane machine join first`;
     return { do: 'wait', reason: 'LastMember', message, machine };
   }
-  const healthy = rest.filter((m) => m.healthy);
+  const isWell = (m: Member): boolean => {
+    const owner = ownerOf(m, machines);
+    // With one that is silent itself nothing is lost, whoever is about to be silent too.
+    return m.healthy && !(member.healthy && owner && isUnderOrder(owner));
+  };
+  const healthy = rest.filter(isWell);
   if (healthy.length < quorumOf(rest.length)) {
-    const sick = rest.filter((m) => !m.healthy);
-    const message = `etcd member ${nameOf(member)} stays: without it ${healthy.length} of ${rest.length} would answer, and ${quorumOf(rest.length)} must. It goes on by itself when ${names(sick)} answers again, or is replaced`;
+    const sick = rest.filter((m) => !isWell(m));
+    const message = `etcd member ${nameOf(member)} stays: without it ${healthy.length} of ${rest.length} would answer, and ${quorumOf(rest.length)} must. It goes on by itself when ${names(sick)} answers again, is healed, or is replaced`;
     return { do: 'wait', reason: 'QuorumAtRisk', message, machine };
   }
   if (!member.leader) return { do: 'remove', member, machine };

@@ -16,6 +16,7 @@ import {
   nameOf,
   nextStep,
   ownerOf,
+  type Step,
   type Verdict,
   verdictOf,
   verdictOfSilence,
@@ -74,11 +75,7 @@ export async function keepMembership(
   signal: AbortSignal,
 ): Promise<Outcome> {
   if (!needsLook(controlPlaneOf(cluster), knownMachines(d.world, cluster), d.clock.now())) return undefined;
-  // Live: a cache that lags would take a member for nobody's.
-  const namespace = cluster.metadata.namespace ?? '';
-  const machines = (await d.kube.listAll<Machine>(MACHINES, { namespace }, { signal })).filter(
-    (m) => m.spec.cluster.uid === cluster.metadata.uid && m.spec.role === 'control-plane',
-  );
+  const machines = await liveMachines(d, cluster, signal);
   const look = await lookIntoEtcd(d.access, cluster, machines, signal);
   if (!look.seen) return silent(d, cluster, machines, look.why, say);
 
@@ -95,7 +92,7 @@ export async function keepMembership(
     if (step.machine) await sayMember(d, step.machine, { ...step, status: 'False' });
     againMs = AGAIN_MS.held;
   } else if (step.do !== 'nothing') {
-    const deed = await act(d, cluster, look, step);
+    const deed = await act(d, cluster, look, step, signal);
     if (deed.removed)
       said = verdictOf(
         members.filter((m) => m !== deed.removed),
@@ -107,12 +104,20 @@ export async function keepMembership(
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
 }
 
+/** Control-plane Machines of a Cluster as they are now: a cache that lags would take a member for nobody's. */
+async function liveMachines(d: EtcdDeps, cluster: Cluster, signal: AbortSignal): Promise<Machine[]> {
+  const namespace = cluster.metadata.namespace ?? '';
+  const all = await d.kube.listAll<Machine>(MACHINES, { namespace }, { signal });
+  return all.filter((m) => m.spec.cluster.uid === cluster.metadata.uid && m.spec.role === 'control-plane');
+}
+
 /** Does the one thing that is to be done, unless the fleet is stopped. */
 async function act(
   d: EtcdDeps,
   cluster: Cluster,
-  { etcdctl }: Extract<Look, { seen: true }>,
-  step: Extract<ReturnType<typeof nextStep>, { do: 'remove' | 'move-leader' }>,
+  { etcdctl, members }: Extract<Look, { seen: true }>,
+  step: Extract<Step, { do: 'remove' | 'move-leader' }>,
+  signal: AbortSignal,
 ): Promise<{ againMs: number; removed?: Member }> {
   const stop = d.emergencyStop();
   if (stop === 'unknown') return { againMs: AGAIN_MS.unknown };
@@ -135,6 +140,12 @@ async function act(
         : { reason: 'MovingLeader', message: `etcd's leadership moves to ${step.to.name} before its member goes` };
     const now = await sayMember(d, step.machine, { status: 'False', ...intent });
     if (!now) return { againMs: AGAIN_MS.deed };
+  }
+  // Then once more a look at the machines: of an order of self-healing and our intent, whoever comes second sees the other.
+  const still = nextStep(members, await liveMachines(d, cluster, signal));
+  if (still.do !== step.do) {
+    if (still.do === 'wait' && still.machine) await sayMember(d, still.machine, { ...still, status: 'False' });
+    return { againMs: AGAIN_MS.held };
   }
   try {
     if (step.do === 'move-leader') {

@@ -25,11 +25,13 @@ const KINDS: Record<string, Options> = {
 };
 const these = (kinds: string): Standing[] => [...kinds].map((k, i) => stand(`${k.toLowerCase()}${i}`, KINDS[k]));
 
-const plan = (count: number, kinds: string, o: Partial<ControlPlaneInput> = {}) => {
+type Input = Partial<Omit<ControlPlaneInput, 'leaving'>> & { leaving?: string };
+/** @param o - `leaving`: those on their way out: `a` usable still, `n` not, `-` its member is out of etcd */
+const plan = (count: number, kinds: string, { leaving = '', ...o }: Input = {}) => {
   const p = planControlPlane({
     count,
     standing: these(kinds),
-    leaving: 0,
+    leaving: [...leaving].map((k) => ({ isMember: k !== '-', usable: k === 'a' })),
     initialized: true,
     rolling: true,
     bears: true,
@@ -46,12 +48,12 @@ const plan = (count: number, kinds: string, o: Partial<ControlPlaneInput> = {}) 
 const nothing = { births: 0, removals: [] };
 
 describe('a control plane that runs', () => {
-  it.each<[string, number, string, object, Partial<ControlPlaneInput>?]>([
+  it.each<[string, number, string, object, Input?]>([
     ['is left alone when it is as asked for', 3, 'aaa', { ...nothing, done: true }],
     ['is scaled up at once', 3, 'a', { births: 2, removals: [] }],
     ['is scaled up at once by as many as lack', 5, 'aaaj', { births: 1, removals: [] }],
     ['is scaled down one at a time', 1, 'aaa', { births: 0, removals: ['a2'] }],
-    ['is not scaled down while one is on its way out', 1, 'aa', nothing, { leaving: 1 }],
+    ['is not scaled down while one is on its way out', 1, 'aa', nothing, { leaving: 'a' }],
     ['is not scaled down while a machine that stays is not usable', 3, 'aaaan', { births: 0, removals: ['n4'] }],
     ['gives up what never joined first', 3, 'aaajn', { births: 0, removals: ['j3'] }],
     ['loses no usable member while others are a bare quorum', 1, 'an', { births: 0, removals: ['n1'] }],
@@ -59,12 +61,12 @@ describe('a control plane that runs', () => {
     expect(plan(count, kinds, o)).toMatchObject(expected);
   });
 
-  it.each<[string, number, string, object, Partial<ControlPlaneInput>?]>([
+  it.each<[string, number, string, object, Input?]>([
     ['begins with one machine more than asked for', 3, 'ooo', { births: 1, removals: [] }],
     ['waits until that one has joined', 3, 'oooj', nothing],
     ['waits until that one is usable', 3, 'ooon', nothing],
     ['then lets one outdated machine go', 3, 'oooa', { births: 0, removals: ['o2'] }],
-    ['does not go on before that one is gone', 3, 'ooa', nothing, { leaving: 1 }],
+    ['does not go on before that one is gone', 3, 'ooa', nothing, { leaving: 'a' }],
     ['goes on with the next', 3, 'ooa', { births: 1, removals: [] }],
     ['surges a single control plane to two', 1, 'o', { births: 1, removals: [] }],
     ['and back to one', 1, 'oa', { births: 0, removals: ['o0'] }],
@@ -81,12 +83,38 @@ describe('a control plane that runs', () => {
     expect(plan(count, kinds, o)).toMatchObject(expected);
   });
 
-  it.each<[string, number, string, object, Partial<ControlPlaneInput>?]>([
+  it.each<[string, number, string, object, Input?]>([
     ['is replaced at once, birth and removal together', 3, 'aax', { births: 1, removals: ['x2'] }],
     ['so is one whose server is gone', 3, 'aaX', { births: 1, removals: ['x2'] }],
     ['comes before what is outdated', 3, 'oox', { births: 1, removals: ['x2'] }],
     ['is replaced while its replacement is still joining', 3, 'aaxj', { births: 0, removals: ['x2'] }],
-    ['waits for another that is on its way out', 3, 'aax', nothing, { leaving: 1 }],
+    [
+      'goes beside another that leaves and serves, which may wait for it',
+      3,
+      'aax',
+      { removals: ['x2'] },
+      { leaving: 'a' },
+    ],
+    ['also where that makes the quorum', 3, 'ax', { births: 2, removals: ['x1'] }, { leaving: 'a' }],
+    ['also where fewer are asked for', 1, 'ax', { births: 0, removals: ['x1'] }, { leaving: 'a' }],
+    ['also where its server is gone', 1, 'aX', { births: 0, removals: ['x1'] }, { leaving: 'a' }],
+    ['waits for another that leaves and does not serve', 5, 'aaax', { births: 1, removals: [] }, { leaving: 'n' }],
+    ['goes beside another that is out of etcd', 3, 'aax', { removals: ['x2'] }, { leaving: '-' }],
+    [
+      'stays where the one that leaves is out of etcd and one is left',
+      3,
+      'nx',
+      { removals: [], held: 'QuorumLost' },
+      { leaving: '-' },
+    ],
+    ['stays where with the leaving one too few serve', 3, 'nx', { removals: [], held: 'QuorumLost' }, { leaving: 'a' }],
+    [
+      'goes before what never joined and is outdated, which waits',
+      3,
+      'aJ',
+      { births: 1, removals: [] },
+      { leaving: 'a' },
+    ],
     ['goes alone, though there are two', 5, 'aaaxx', { births: 1, removals: ['x3'] }],
     ['stays where the others are no quorum', 3, 'axx', { ...nothing, held: 'QuorumLost' }],
     ['stays where another is not usable', 3, 'anx', { ...nothing, held: 'QuorumLost' }],
@@ -98,11 +126,11 @@ describe('a control plane that runs', () => {
 });
 
 describe('a control plane that does not run yet', () => {
-  it.each<[string, number, string, object, Partial<ControlPlaneInput>?]>([
+  it.each<[string, number, string, object, Input?]>([
     ['is born at once', 3, '', { births: 3, removals: [] }],
     ['is left alone while it boots', 3, 'jjj', nothing],
     ['replaces freely what is outdated, one at a time', 3, 'JJJ', { births: 1, removals: ['j0'] }],
-    ['does so only when the last one is gone', 3, 'JJj', nothing, { leaving: 1 }],
+    ['does so only when the last one is gone', 3, 'JJj', nothing, { leaving: 'a' }],
     ['replaces what self-healing gave up', 1, 'x', nothing], // it joined: whatever it has may be all that there is
     [
       'gives up the one that was told to begin last of all',

@@ -23,13 +23,20 @@ export interface PoolPlan {
   done: boolean;
 }
 
+/** A control-plane Machine that is on its way out. */
+export interface Leaving {
+  /** Its member is in etcd still, as far as was said. */
+  isMember: boolean;
+  usable: boolean;
+}
+
 /** The control plane, as its plan is made from it. */
 export interface ControlPlaneInput {
   count: number;
   /** Its Machines that are not on their way out. */
   standing: readonly Standing[];
-  /** How many are on their way out. */
-  leaving: number;
+  /** Those on their way out. */
+  leaving: readonly Leaving[];
   initialized: boolean;
   /** UID of the Machine that was told to run kubeadm init. */
   initMachine?: string | undefined;
@@ -56,8 +63,8 @@ export const removalOf = (s: Standing, otherwise: Removal['why'] = 'surplus'): R
 });
 
 /**
- * The plan of the control plane. One machine at most is on its way out, and only while those that are usable are a quorum of the members that remain.
- * Births are not held back: etcd takes its new members one by one anyway. Pure.
+ * The plan of the control plane. One machine at most is on its way out, and only while those that are usable are a quorum of the members that remain;
+ * beside one that is, and that serves still, a sick one may go: the former may be held in etcd by the latter. Births are not held back: etcd takes its new members one by one anyway. Pure.
  *
  * A sick machine goes first, and its replacement is born at once. An outdated one goes only after one more than asked for is usable.
  */
@@ -66,21 +73,24 @@ export function planControlPlane(i: ControlPlaneInput): PoolPlan {
   const members = i.standing.filter((s) => s.joined);
   const isSpared = (s: Standing): boolean => {
     if (!s.joined) return true;
-    const left = members.filter((m) => m !== s);
+    const left = [...members.filter((m) => m !== s), ...i.leaving.filter((l) => l.isMember)];
     return left.length > 0 && left.filter((m) => m.usable).length >= quorumOf(left.length);
   };
   const bad = i.standing.filter((s) => s.lost || (isStale(s) && i.bears));
   // What never joined is nobody's member; with two lost, the one whose loss changes nothing goes first.
   const spared = i.removals ? bad.filter(isSpared).sort((a, b) => Number(a.joined) - Number(b.joined)) : [];
-  const first = i.leaving === 0 ? spared[0] : undefined;
+  const isFree = i.leaving.length === 0;
+  const isHalfFree = i.leaving.every((l) => !l.isMember || l.usable);
+  const first = isFree ? spared[0] : isHalfFree ? spared.find((s) => s.lost) : undefined;
   const alive = i.standing.filter((s) => s !== first);
   const plan: PoolPlan = {
     births: Math.max(0, i.count - alive.length),
     removals: first ? [removalOf(first)] : [],
     done: false,
   };
-  if (bad.length > spared.length && i.removals) plan.held = quorumLost(bad, members);
-  if (i.leaving > 0 || first) return plan;
+  if (bad.length > spared.length && i.removals)
+    plan.held = quorumLost(bad, [...members, ...i.leaving.filter((l) => l.isMember)]);
+  if (!isFree || first) return plan;
   const old = alive.filter((s) => s.outdated.length > 0);
   const pending = old.length > 0 ? alive.filter((s) => s.outdated.length === 0 && !s.usable).length : 0;
   const allUsable = alive.every((s) => s.usable);
@@ -101,7 +111,7 @@ function planBeforeInit(i: ControlPlaneInput): PoolPlan {
   const isOrdered = (s: Standing): boolean => s.lost && s.machine.status?.server?.state !== 'Gone';
   const [surplus] = i.standing.length > i.count ? spare(free, i.initMachine) : [];
   const going =
-    i.removals && i.leaving === 0
+    i.removals && i.leaving.length === 0
       ? (free.find(isOrdered) ?? (i.bears ? free.find((s) => s.outdated.length > 0) : undefined) ?? surplus)
       : undefined;
   return {
@@ -119,7 +129,7 @@ function spare(from: readonly Standing[], initMachine: string | undefined): Stan
 
 const isStale = (s: Standing): boolean => s.outdated.length > 0 && !s.joined;
 
-function quorumLost(bad: readonly Standing[], members: readonly Standing[]): Hold {
+function quorumLost(bad: readonly Standing[], members: readonly Pick<Standing, 'usable'>[]): Hold {
   const usable = members.filter((m) => m.usable).length;
   const [name] = bad
     .filter((s) => s.joined)

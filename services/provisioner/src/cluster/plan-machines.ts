@@ -11,7 +11,7 @@ import { planPool } from './plan-pool.ts';
 import { CONTROL_PLANE, type Pool } from './pools.ts';
 import { type Progress, releaseStep, type Step, workerRelease } from './release-step.ts';
 import { chooseZone } from './spread.ts';
-import { isLeaving, isMendedByReplacement, type Standing, standingOf } from './standing.ts';
+import { isLeaving, isMember, isMendedByReplacement, type Standing, standingOf } from './standing.ts';
 
 /** What the plan of a Cluster's machines is made from. */
 export interface PlanInput {
@@ -95,7 +95,7 @@ export function planMachines(i: PlanInput): Plan {
   const cp = pools.get(CONTROL_PLANE) as Pool;
   const releases = releasesOf(i, step, gates);
   const members = (pool: string) => staying.filter((m) => m.spec.pool === pool);
-  const leaving = (pool: string) => i.machines.filter((m) => m.spec.pool === pool && isLeaving(m)).length;
+  const leaving = (pool: string) => i.machines.filter((m) => m.spec.pool === pool && isLeaving(m));
   const standing = new Map(
     i.pools.map((p) => [p.name, members(p.name).map((m) => stand(m, releases.get(p.name)))] as const),
   );
@@ -107,7 +107,7 @@ export function planMachines(i: PlanInput): Plan {
   const control = planControlPlane({
     count: cp.count,
     standing: of(cp),
-    leaving: leaving(CONTROL_PLANE),
+    leaving: leaving(CONTROL_PLANE).map((m) => ({ isMember: isMember(m), usable: stand(m, undefined).usable })),
     initialized: i.progress.initialized,
     initMachine: i.progress.initMachine,
     rolling: mayBegin(gates.sick) && !fixed,
@@ -132,7 +132,7 @@ export function planMachines(i: PlanInput): Plan {
         surge: p.surge,
         unavailable: p.unavailable,
         standing: of(p),
-        leaving: leaving(p.name),
+        leaving: leaving(p.name).length,
         rolling: isFirst && mayBegin(sick),
         bears: bears(p),
         removals: !gates.removals,

@@ -4,7 +4,7 @@ import { aFleet, idsOfAll, machineNamed, NOW, RELEASES } from '../testing/fleet.
 import { quorumOf } from './plan-control-plane.ts';
 import { type Plan, planMachines } from './plan-machines.ts';
 import { CONTROL_PLANE, poolsOf } from './pools.ts';
-import { standingOf } from './standing.ts';
+import { isMember, standingOf } from './standing.ts';
 
 const SEQUENCES = 60;
 const TROUBLED_TICKS = 60;
@@ -190,10 +190,13 @@ function check(w: FakeWorld, plan: Plan): void {
     );
     const usable = (list: typeof stay) => list.filter((s) => s.usable).length;
     if (pool.name === CONTROL_PLANE) {
-      const going = leaving.filter((m) => m.spec.pool === CONTROL_PLANE).length + standing.length - stay.length;
-      if (isTouched) expect(going).toBe(1);
+      const going = leaving.filter((m) => m.spec.pool === CONTROL_PLANE).map((m) => standingOf(m, [], w.now));
       const gone = standing.find((s) => removed.has(s.machine));
-      const members = stay.filter((s) => s.joined);
+      if (isTouched) expect(standing.length - stay.length).toBe(1);
+      // Beside one that leaves only a lost one goes, and only if the former serves.
+      if (gone && going.length > 0)
+        expect([gone.lost, going.every((s) => !isMember(s.machine) || s.usable)]).toEqual([true, true]);
+      const members = [...stay.filter((s) => s.joined), ...going.filter((s) => isMember(s.machine))];
       if (gone?.joined) expect(usable(members)).toBeGreaterThanOrEqual(quorumOf(members.length));
       // A machine that works goes only while all others do.
       if (gone?.usable) expect(stay.every((s) => s.usable)).toBe(true);

@@ -1,4 +1,4 @@
-import { keepOf, type Machine } from '@shoto/api';
+import { etcdMemberOf, keepOf, type Machine } from '@shoto/api';
 import { openOrder } from '../machine/decide-order.ts';
 
 /** A node that has just joined may take so long to become ready before it counts as sick. */
@@ -25,6 +25,8 @@ export interface Standing {
 
 export const isLeaving = (m: Machine): boolean => m.metadata.deletionTimestamp !== undefined;
 export const hasJoined = (m: Machine): boolean => m.status?.bootstrap?.joinedAt !== undefined;
+/** Whether a control-plane Machine has a vote in etcd, as far as was said. */
+export const isMember = (m: Machine): boolean => etcdMemberOf(m) !== 'none';
 const ordersReplacement = (m: Machine): boolean => m.status?.health?.order?.action === 'Replace';
 
 /**

@@ -1,6 +1,7 @@
-import { keepOf } from '@shoto/api';
+import { etcdMemberOf, keepOf, type Machine, MachineKind, resourceOf } from '@shoto/api';
 import { type Outcome, ReconcileError, toReconcileError } from '@shoto/reconciler';
 import { isConflict, isNotFound, mayHaveHappened } from '../../cloud/errors.ts';
+import { machinesOf } from '../../deps.ts';
 import { decideOrder, decideReboot, type Order, openOrder } from '../decide-order.ts';
 import { tell } from '../events.ts';
 import type { MachinePass } from '../pass.ts';
@@ -8,7 +9,9 @@ import { storedFields, writeServer } from '../server-map.ts';
 import { readServer } from './ensure-server.ts';
 import { stateGone } from './follow-server.ts';
 
-/** How soon a cap that is full is tried again. */
+const MACHINES = resourceOf(MachineKind);
+
+/** How soon a cap that is full, or an etcd that changes, is tried again. */
 const CAP_MS = 2_000;
 /** How soon a server that is between two states is looked at again. */
 const BUSY_MS = 5_000;
@@ -47,6 +50,7 @@ export async function carryOutOrder(pass: MachinePass): Promise<Outcome> {
     return await refused(pass, order, `the server ${id} is ${server?.status} and does not come out of it`);
   }
   if (how !== 'Done') {
+    if (await isEtcdChanging(pass)) return { requeueAfterMs: CAP_MS };
     try {
       await region.cloud.call(
         `reboot the server of ${pass.key}`,
@@ -69,6 +73,17 @@ export async function carryOutOrder(pass: MachinePass): Promise<Outcome> {
     `the server ${id} was rebooted (order ${order.number} of self-healing: ${order.reason})`,
   );
   return { requeueAfterMs: d.times.lookAgainMs };
+}
+
+/**
+ * Whether a member of this machine's etcd is being taken out at this moment, by a look past the cache: the quorum that the order was given by may be
+ * another then. Who takes members out looks for orders after saying so, hence one of the two sees the other.
+ */
+async function isEtcdChanging({ d, machine, cluster, signal }: MachinePass): Promise<boolean> {
+  if (machine.spec.role !== 'control-plane' || !cluster) return false;
+  const leaving = machinesOf(d, cluster).filter((m) => m.spec.role === 'control-plane' && m.metadata.deletionTimestamp);
+  const live = await Promise.all(leaving.map((m) => d.kube.get<Machine>(MACHINES, m.metadata, { signal })));
+  return live.some((m) => m !== undefined && etcdMemberOf(m) === 'leaving');
 }
 
 /** A reboot counts among what is being deleted until its server runs again: a cap on all that hurts at once. */
