@@ -10,6 +10,7 @@ import {
   type HasMeta,
   type JsonPatchOp,
   type ListQuery,
+  METADATA_ONLY,
   type ObjectRef,
   type Page,
   type ResourceType,
@@ -60,18 +61,22 @@ export class KubeClient {
     return await orUndefined(this.#json<T>('GET', 'get', objectPath(type, ref, o.subresource), o));
   }
 
-  /** One page. `limit` 0 or left out: all in one. */
+  /**
+   * One page. `limit` 0 or left out: all in one.
+   * @param o.metadataOnly - objects have their metadata and nothing else (PartialObjectMetadata)
+   */
   async list<T extends HasMeta>(
     type: ResourceType,
     q: ListQuery & { limit?: number; continue?: string; resourceVersion?: string } = {},
-    o: CallOptions = {},
+    o: CallOptions & { metadataOnly?: boolean } = {},
   ): Promise<Page<T>> {
     const path = listPath(type, q, {
       limit: q.limit ? String(q.limit) : undefined,
       continue: q.continue,
       resourceVersion: q.resourceVersion,
     });
-    const page = await this.#json<Page<T>>('GET', 'list', path, o);
+    const accept = o.metadataOnly ? METADATA_ONLY.list : undefined;
+    const page = await this.#json<Page<T>>('GET', 'list', path, o, undefined, undefined, accept);
     return { items: page.items ?? [], metadata: page.metadata ?? {} };
   }
 
@@ -251,11 +256,15 @@ export class KubeClient {
   }
 
   /** Opens a watch: the lines of its answer. Used by the `Reflector`. */
-  async *watchLines(path: string, o: { signal: AbortSignal; idleMs: number }): AsyncGenerator<string> {
+  async *watchLines(
+    path: string,
+    o: { signal: AbortSignal; idleMs: number; metadataOnly?: boolean },
+  ): AsyncGenerator<string> {
     const answer = await this.#transport.send({
       method: 'GET',
       path,
       verb: 'watch',
+      ...(o.metadataOnly ? { accept: METADATA_ONLY.watch } : {}),
       signal: o.signal,
       headersTimeoutMs: Math.min(30_000, o.idleMs),
       bodyTimeoutMs: o.idleMs,
@@ -293,8 +302,9 @@ export class KubeClient {
     o: CallOptions,
     body?: unknown,
     contentType?: string,
+    accept?: string,
   ): Promise<T> {
-    const answer = await this.#text(method, verb, path, o, body, contentType);
+    const answer = await this.#text(method, verb, path, o, body, contentType, accept);
     try {
       return JSON.parse(answer.body) as T;
     } catch (cause) {

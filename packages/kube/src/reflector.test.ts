@@ -43,6 +43,18 @@ describe('a reflector', () => {
     await expect.poll(() => api.watches).toBe(1);
   }
 
+  it('asks for metadata only where that is wanted, and keeps who owns which fields', async () => {
+    const managedFields = [{ manager: 'm' }];
+    api.put(MAPS, { metadata: { name: 'm', namespace: 'a', managedFields } } as KubeObject);
+    reflect({ metadataOnly: true });
+    await watching();
+    expect(api.requests.map((r) => r.headers.accept)).toEqual([
+      'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+      'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+    ]);
+    expect(reflector.get('a/m')?.metadata.managedFields).toEqual(managedFields);
+  });
+
   it('lists in pages, then follows what changes', async () => {
     for (let i = 0; i < 7; i++) api.put(MAPS, named(`m${i}`));
     reflect({ pageSize: 3 });

@@ -11,7 +11,12 @@ export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
   pageSize?: number;
   /** Silence after which the connection counts as dead; default 90 000 (API servers send a bookmark about each minute). */
   idleMs?: number;
-  /** Cuts an object down to the fields in use, as soon as it is parsed. `managedFields` are always dropped. */
+  /** Asks for metadata only (PartialObjectMetadata): no content is sent, however large or secret. */
+  metadataOnly?: boolean;
+  /**
+   * Cuts an object down to the fields in use, as soon as it is parsed. `managedFields` are dropped before, unless only metadata is asked for: then
+   * they are all that tells who changed an object.
+   */
   trim?: (obj: T) => T;
   /** A change: `now` undefined = deleted, `before` undefined = new. Not called for an object that is as before. */
   onChange?: (key: string, now: T | undefined, before: T | undefined) => void;
@@ -195,7 +200,7 @@ export class Reflector<T extends HasMeta> {
   }
 
   async #list(): Promise<void> {
-    const { client, type, pageSize = 500 } = this.#o;
+    const { client, type, pageSize = 500, metadataOnly = false } = this.#o;
     const signal = this.#signal;
     const seen = new Set<string>();
     let next: string | undefined;
@@ -204,7 +209,7 @@ export class Reflector<T extends HasMeta> {
       const page: Page<T> = await client.list<T>(
         type,
         { ...this.#query, limit: pageSize, ...(next ? { continue: next } : {}) },
-        { signal, timeoutMs: LIST_TIMEOUT_MS },
+        { signal, timeoutMs: LIST_TIMEOUT_MS, metadataOnly },
       );
       for (const item of page.items) seen.add(this.#put(item));
       next = page.metadata.continue;
@@ -219,7 +224,7 @@ export class Reflector<T extends HasMeta> {
 
   /** @returns how many events came until the server ended the watch */
   async #watch(): Promise<number> {
-    const { client, type } = this.#o;
+    const { client, type, metadataOnly = false } = this.#o;
     const idleMs = this.#idleMs;
     const path = listPath(type, this.#query, {
       watch: 'true',
@@ -229,7 +234,7 @@ export class Reflector<T extends HasMeta> {
       timeoutSeconds: String(240 + Math.floor(Math.random() * 120)),
     });
     let events = 0;
-    for await (const line of client.watchLines(path, { signal: this.#signal, idleMs })) {
+    for await (const line of client.watchLines(path, { signal: this.#signal, idleMs, metadataOnly })) {
       const event = JSON.parse(line) as WatchEvent<T>;
       if (event.type === 'ERROR') {
         const { code = 500, reason = 'Unknown', message = 'error within the watch' } = event.object;
@@ -256,7 +261,7 @@ export class Reflector<T extends HasMeta> {
   }
 
   #trim(item: T): T {
-    delete item.metadata.managedFields;
+    if (!this.#o.metadataOnly) delete item.metadata.managedFields;
     return this.#o.trim ? this.#o.trim(item) : item;
   }
 

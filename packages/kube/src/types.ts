@@ -79,6 +79,12 @@ export interface ListQuery {
   fieldSelector?: string;
 }
 
+/** What an object is cut down to by the server where only metadata is asked for: the names of its fields, and who owns them, are in it; no value is. */
+export const METADATA_ONLY = {
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+} as const;
+
 /** The key of an object: `namespace/name`, or `name` for a cluster-scoped one. */
 export function keyOf(object: HasMeta): string {
   const { namespace, name } = object.metadata;

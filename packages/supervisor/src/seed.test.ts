@@ -25,43 +25,39 @@ describe('seeds', () => {
     expect(await documents(join(dir, 'a.yaml'))).toEqual([{ kind: 'A' }]);
   });
 
-  it('of an addon are its manifests, with facts left open, and a bundle with their digest', async () => {
-    const folder = join(dir, 'flannel', '1.2.3');
+  it('of an addon that is in the catalogue from the start are its files, as keys of a ConfigMap, and what its manifest says', async () => {
+    const folder = join(dir, 'flannel', '2.0.0');
     await mkdir(join(folder, 'manifests'), { recursive: true });
-    await writeFile(
-      join(folder, 'bundle.yaml'),
-      `apiVersion: bundle.shoto.dev/v1alpha1
+    const manifest = `apiVersion: bundle.shoto.dev/v1alpha1
 kind: Bundle
 name: flannel
-version: 1.2.3
+version: 2.0.0
 kubernetes: ">=1.35"
+channel: candidate
 provides: [cni]
+dependsOn: [{ name: net }]
 content: { manifests: manifests }
-health: { checks: [{ apiVersion: apps/v1, kind: DaemonSet, namespace: a, name: b }] }
-`,
-    );
-    await writeFile(
-      join(folder, 'values.schema.json'),
-      JSON.stringify({ type: 'object', properties: { backend: { type: 'string', default: 'vxlan' } } }),
-    );
-    await writeFile(
-      join(folder, 'manifests', 'a.yaml'),
-      'kind: DaemonSet\nx: "{{facts.podCIDR}} {{values.backend}}"\n',
-    );
-    const text = 'kind: DaemonSet\nx: "{{podCIDR}} vxlan"\n';
-    const digest = createHash('sha256').update(text).digest('hex');
-    expect(await bundles(dir, 'sys')).toMatchObject([
-      { kind: 'ConfigMap', metadata: { name: 'flannel-1.2.3', namespace: 'sys' }, data: { 'manifests.yaml': text } },
+`;
+    await writeFile(join(folder, 'bundle.yaml'), manifest);
+    await writeFile(join(folder, 'README.md'), 'for people');
+    await mkdir(join(dir, 'grafana', '1.0.0'), { recursive: true });
+    await writeFile(join(folder, 'manifests', 'a.yaml'), 'kind: Deployment\n');
+    const data = { 'bundle.yaml': manifest, 'manifests__a.yaml': 'kind: Deployment\n' };
+    const digest = createHash('sha256').update(JSON.stringify(data)).digest('hex');
+    expect(await bundles(dir, 'sys')).toEqual([
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'flannel-2.0.0', namespace: 'sys' }, data },
       {
+        apiVersion: 'shoto.dev/v1alpha1',
         kind: 'AddonBundle',
-        metadata: { name: 'flannel-1.2.3' },
+        metadata: { name: 'flannel-2.0.0' },
         spec: {
           addon: 'flannel',
-          version: '1.2.3',
+          version: '2.0.0',
+          channel: 'candidate',
           kubernetes: '>=1.35',
           provides: ['cni'],
-          health: [{ kind: 'DaemonSet', namespace: 'a', name: 'b' }],
-          manifests: { digest: `sha256:${digest}`, configMapRef: { namespace: 'sys', name: 'flannel-1.2.3' } },
+          dependsOn: [{ name: 'net' }],
+          manifests: { digest: `sha256:${digest}`, configMapRef: { namespace: 'sys', name: 'flannel-2.0.0' } },
         },
       },
     ]);

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BundleContent, filesIn, readBundleDir, resolveValues, textOf } from '@shoto/bundle';
+import { canonicalJson, readBundleDir, sha256 } from '@shoto/bundle';
 import { connectionFromKubeconfig, type HasMeta, KubeClient, type KubeObject } from '@shoto/kube';
 import { parseAllDocuments } from 'yaml';
 
@@ -21,6 +20,7 @@ const PLURALS: Record<string, { plural: string; namespaced: boolean }> = {
   ClusterTemplate: { plural: 'clustertemplates', namespaced: false },
   Tenant: { plural: 'tenants', namespaced: false },
   AddonBundle: { plural: 'addonbundles', namespaced: false },
+  AddonRegistry: { plural: 'addonregistries', namespaced: false },
 };
 
 /** An object to be applied. */
@@ -42,53 +42,37 @@ export async function documentsIn(dir: string): Promise<Seed[]> {
 /** Addons that are in the catalogue from the start. The others are published to a registry. */
 const SEEDED: readonly string[] = ['flannel'];
 
-/** Bundles of `deploy/addons` as they are kept inline: an AddonBundle and the ConfigMap with its manifests, default values filled in. */
+/** Bundles of `deploy/addons` as they are kept inline: an AddonBundle, and a ConfigMap whose keys are their files, `__` for the slashes of a path. */
 export async function bundles(dir: string, namespace: string): Promise<Seed[]> {
   const out: Seed[] = [];
   for (const addon of (await readdir(dir)).filter((a) => SEEDED.includes(a)).sort())
     for (const version of (await readdir(join(dir, addon))).sort()) {
-      const bundle = await readBundleDir(join(dir, addon, version));
+      const { manifest, files } = await readBundleDir(join(dir, addon, version));
       const name = `${addon}-${version}`;
-      const text = manifestsOf(bundle);
-      const { kubernetes, channel, provides, dependsOn, health } = bundle.manifest;
-      out.push({
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name, namespace },
-        data: { 'manifests.yaml': text },
-      });
+      const data = Object.fromEntries(
+        [...files]
+          .filter(([path]) => path !== 'README.md')
+          .map(([path, bytes]) => [path.replaceAll('/', '__'), Buffer.from(bytes).toString('utf8')]),
+      );
+      const { channel, kubernetes, dependsOn, provides, credentials } = manifest;
+      out.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
       out.push({
         apiVersion: 'shoto.dev/v1alpha1',
         kind: 'AddonBundle',
         metadata: { name },
         spec: {
-          addon: bundle.manifest.name,
-          version: bundle.manifest.version,
+          addon: manifest.name,
+          version: manifest.version,
           channel,
           kubernetes,
           provides,
-          dependsOn,
-          health: health.checks.map(({ apiVersion: _, ...check }) => check),
-          manifests: {
-            digest: `sha256:${createHash('sha256').update(text).digest('hex')}`,
-            configMapRef: { namespace, name },
-          },
+          ...(dependsOn.length > 0 ? { dependsOn } : {}),
+          ...(credentials.length > 0 ? { credentials } : {}),
+          manifests: { digest: sha256(canonicalJson(data)), configMapRef: { namespace, name } },
         },
       });
     }
   return out;
-}
-
-/** The manifests of a bundle as one text, in which only facts are left to be filled in. */
-function manifestsOf(bundle: BundleContent): string {
-  const { content, patches, name } = bundle.manifest;
-  if (!('manifests' in content) || patches.length > 0) throw new Error(`bundle ${name} cannot be kept inline`);
-  const values = resolveValues(bundle, {});
-  return filesIn(bundle.files, content.manifests, ['.yaml'])
-    .map((file) => textOf(bundle.files, file))
-    .join('\n---\n')
-    .replaceAll(/\{\{values\.(\w+)\}\}/g, (_all, key: string) => String(values[key]))
-    .replaceAll('{{facts.', '{{');
 }
 
 /** Applies objects server-side as the administrator; CRDs first, and waited for. */

@@ -5,17 +5,38 @@ import {
   AddonKind,
   type Cluster,
   ClusterKind,
+  type EmergencyStop,
+  emergencyStopOf,
+  FLEET_SWITCH,
   type KubernetesRelease,
   KubernetesReleaseKind,
+  type Region,
+  RegionKind,
   resourceOf,
   workloadSecretRef,
 } from '@shoto/api';
-import { connectionFromSecret, type KubeClient, Reflector, type WorkloadPool } from '@shoto/kube';
+import type { ChartRenderer } from '@shoto/bundle';
+import {
+  CONFIGMAPS,
+  connectionFromSecret,
+  type HasMeta,
+  type KubeClient,
+  Reflector,
+  recordEvent,
+  WatchedObject,
+  type WorkloadPool,
+} from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
-import { changed, needsWork } from './needs.ts';
-import { type Deps, reconcile } from './reconcile.ts';
-import { KindFinder } from './workload.ts';
+import { idOf } from './apply/inventory.ts';
+import { KindFinder } from './apply/kinds.ts';
+import { readInline } from './content/inline.ts';
+import { BundleStore, type ReadContent } from './content/store.ts';
+import type { Deps } from './deps.ts';
+import { DriftWatches } from './drift/watches.ts';
+import { Memory, suspect } from './memory.ts';
+import { addonAsks, changed, needsWork } from './needs.ts';
+import { reconcile } from './reconcile.ts';
 
 /** What the addon-manager is wired of. Whoever made the client and the pool closes them. */
 export interface WireOptions {
@@ -26,6 +47,8 @@ export interface WireOptions {
   systemNamespace: string;
   /** Passes at once, for each region. */
   concurrency: number;
+  /** Renders Helm charts; bundles that are one need it. */
+  helm?: ChartRenderer | undefined;
   clock: Clock;
   log: Logger;
 }
@@ -44,10 +67,13 @@ export interface AddonManager {
   close: () => Promise<void>;
 }
 
-/** Connects caches, queue and passes. */
+/** Connects caches, watches of workload clusters, queue and passes. */
 export function wire(o: WireOptions): AddonManager {
   const { client, pool, engine, clock, log } = o;
   const onError = (err: unknown) => log.warn({ err }, 'watch of the management cluster');
+  const memory = new Memory();
+  // Keys of the clusters that are watched, by UID.
+  const keys = new Map<string, { key: string; region: string }>();
 
   const feeder: Feeder<Cluster> = new Feeder<Cluster>({
     engine,
@@ -62,16 +88,27 @@ export function wire(o: WireOptions): AddonManager {
     onError,
     onChange: feeder.onChange,
   });
+  const feed = (wanted: (c: Cluster) => boolean): void => {
+    for (const [key, c] of clusters.entries())
+      if (needsWork(c) && wanted(c) && engine.owns(c.metadata.uid!)) void queue(c.spec.region).add(key);
+  };
   const releases = new Reflector<KubernetesRelease>({ client, type: resourceOf(KubernetesReleaseKind), onError });
+  const regions = new Reflector<Region>({
+    client,
+    type: resourceOf(RegionKind),
+    onError,
+    onChange: (name, now, before) => {
+      if (now?.spec.addons?.requireSignature !== before?.spec.addons?.requireSignature)
+        feed((c) => c.spec.region === name);
+    },
+  });
   // A bundle that appears may be what a cluster waits for.
   const bundles = new Reflector<AddonBundle>({
     client,
     type: resourceOf(AddonBundleKind),
     onError,
     onChange: (_key, now, before) => {
-      if (!now || before) return;
-      for (const [key, c] of clusters.entries())
-        if (needsWork(c) && engine.owns(c.metadata.uid!)) void queue(c.spec.region).add(key);
+      if (now && !before) feed((c) => c.spec.addons.some((a) => a.name === now.spec.addon));
     },
   });
   const addons = new Reflector<Addon>({
@@ -79,12 +116,61 @@ export function wire(o: WireOptions): AddonManager {
     type: resourceOf(AddonKind),
     onError,
     indexes: { cluster: (a) => `${a.metadata.namespace}/${a.spec.clusterName}` },
+    onChange: (_key, now, before) => {
+      const { metadata, spec } = (now ?? before)!;
+      if (!addonAsks(now, before)) return;
+      const key = `${metadata.namespace}/${spec.clusterName}`;
+      const c = clusters.get(key);
+      if (c && needsWork(c) && engine.owns(c.metadata.uid!)) void queue(c.spec.region).add(key);
+    },
   });
+  const fleetSwitch = new WatchedObject<HasMeta & { data?: Record<string, string> }>({
+    client,
+    type: CONFIGMAPS,
+    ref: { namespace: o.systemNamespace, name: FLEET_SWITCH },
+    onError,
+    onChange: () => feed(() => true),
+  });
+  const emergencyStop = (): { stop: EmergencyStop } | 'unknown' | undefined => {
+    if (!fleetSwitch.isSynced) return 'unknown';
+    const stop = emergencyStopOf(fleetSwitch.get());
+    return stop && { stop };
+  };
 
+  const look = (uid: string): void => {
+    const known = keys.get(uid);
+    if (known && engine.owns(uid)) void queue(known.region).add(known.key);
+  };
+  const watches = new DriftWatches({
+    onSight: (uid, s) => {
+      if (suspect(memory.of(uid), s)) look(uid);
+    },
+    onKnown: (uid, kind) => {
+      if (gone(uid, kind)) look(uid);
+    },
+    onError: (uid, err) => log.debug({ cluster: keys.get(uid)?.key, err }, 'watch of a workload cluster'),
+  });
+  /** What of a kind is not there any more, though nobody saw it go. */
+  const gone = (uid: string, kind: string): boolean => {
+    const known = memory.of(uid);
+    let found = false;
+    for (const [addon, { items }] of known.inventories ?? [])
+      for (const i of items) {
+        const key = i.namespace ? `${i.namespace}/${i.name}` : i.name;
+        if (!idOf(i).startsWith(`${kind}/`) || watches.owned(uid, kind, key) !== undefined) continue;
+        found = suspect(known, { addon, id: idOf(i), owned: undefined }) || found;
+      }
+    return found;
+  };
+
+  const content: ReadContent = (bundle) => readInline(client, bundle);
   const deps: Omit<Deps, 'cluster'> = {
     client,
+    systemNamespace: o.systemNamespace,
     wrote: (cluster) => clusters.note(cluster),
-    release: (name) => releases.get(name),
+    wroteAddon: (addon) => addons.note(addon),
+    releases: () => releases.list(),
+    region: (name) => regions.get(name),
     bundles: () => bundles.list(),
     addonsOf: (c) => addons.byIndex('cluster', `${c.metadata.namespace}/${c.metadata.name}`),
     workload: async (c) => {
@@ -104,9 +190,22 @@ export function wire(o: WireOptions): AddonManager {
         throw e;
       }
     },
-    forget: (uid) => pool.evict(uid),
+    emergencyStop,
+    store: new BundleStore({ read: content, helm: o.helm }),
     finder: new KindFinder(),
-    applied: new Map(),
+    memory,
+    watch: (c, workload, types) => {
+      const uid = c.metadata.uid!;
+      keys.set(uid, { key: `${c.metadata.namespace}/${c.metadata.name}`, region: c.spec.region });
+      watches.watch(uid, workload, types);
+    },
+    forget: async (uid) => {
+      keys.delete(uid);
+      memory.forget(uid);
+      await watches.forget(uid);
+      await pool.evict(uid);
+    },
+    events: (e) => void recordEvent(client, e, clock.now()),
     now: () => clock.now(),
   };
   const queue = (region: string): KeyQueue =>
@@ -121,19 +220,19 @@ export function wire(o: WireOptions): AddonManager {
         ),
     });
 
-  const all = [clusters, releases, bundles, addons];
+  const all = [clusters, releases, regions, bundles, addons];
   return {
     async start(signal) {
       await engine.start(signal);
-      for (const r of [releases, bundles, addons]) r.start();
-      await Promise.all([releases.synced, bundles.synced, addons.synced]);
+      for (const r of [releases, regions, bundles, addons, fleetSwitch]) r.start();
+      await Promise.all([releases.synced, regions.synced, bundles.synced, addons.synced]);
       await feeder.start(clusters);
     },
     synced: () => all.every((r) => r.isSynced),
     async close() {
       feeder.stop();
       await engine.close();
-      await Promise.all(all.map((r) => r.stop()));
+      await Promise.all([watches.close(), fleetSwitch.stop(), ...all.map((r) => r.stop())]);
     },
   };
 }

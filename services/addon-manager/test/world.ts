@@ -2,13 +2,26 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Addon, type AddonBundle, type Cluster, FINALIZERS, type KubernetesRelease } from '@shoto/api';
-import { KubeClient } from '@shoto/kube';
+import {
+  type Addon,
+  type AddonBundle,
+  type Cluster,
+  FINALIZERS,
+  type KubernetesRelease,
+  type Region,
+} from '@shoto/api';
+import { type EventRecord, KubeClient } from '@shoto/kube';
 import type { Outcome } from '@shoto/reconciler';
 import { type ApiServer, createApiServer, type Intercepted } from '@shoto/simulator';
 import { parse } from 'yaml';
-import { type Deps, reconcile } from '../src/reconcile.ts';
-import { KindFinder } from '../src/workload.ts';
+import { idOf } from '../src/apply/inventory.ts';
+import { KindFinder } from '../src/apply/kinds.ts';
+import { digestOfFiles, readInline } from '../src/content/inline.ts';
+import { BundleStore } from '../src/content/store.ts';
+import type { Deps } from '../src/deps.ts';
+import { DriftWatches } from '../src/drift/watches.ts';
+import { Memory, suspect } from '../src/memory.ts';
+import { reconcile } from '../src/reconcile.ts';
 
 /** A simulated API server with its client, and the changing requests that it got. */
 interface Side {
@@ -65,10 +78,22 @@ export interface World {
   restart(): void;
   cluster(): Cluster | undefined;
   addons(): Addon[];
-  /** `Applied` and `Healthy` of the Cluster, as `status reason: message`. */
+  /** Conditions of the Cluster's addons, as `status reason: message`. */
   standing(): Record<string, string>;
+  /** The same of one Addon. */
+  standingOf(addon: string): Record<string, string>;
+  /** Passes until nothing more is asked for soon, with everything rolled out as soon as it is there. */
+  settle(): Promise<void>;
+  /** Publishes a bundle of files. */
+  publishFiles(name: string, files: Record<string, string>, spec?: object): void;
+  /** Events that were recorded. */
+  events: EventRecord[];
+  /** Waits until the watches of the workload cluster have told what was changed there. */
+  noticed(): Promise<void>;
+  /** The emergency stop of the fleet. */
+  stop: boolean;
   publish(name: string, spec?: object, manifests?: string): void;
-  /** Sets whether the DaemonSet of the bundle runs. */
+  /** Sets whether the DaemonSets run: those whose image is not `broken`. */
   rollOut(available: number): void;
   /** Whether the kubeconfig of addon-manager is there. */
   kubeconfig: boolean;
@@ -136,41 +161,109 @@ export async function startWorld(
 
   const cluster = () => of('clusters').get(place) as unknown as Cluster | undefined;
   const all = () => of('addons').list({ namespace: 'tenant-blue' }) as unknown as Addon[];
-  const memory = (): Pick<Deps, 'applied' | 'finder'> => ({ applied: new Map(), finder: new KindFinder() });
-  let own = memory();
+  const events: EventRecord[] = [];
+  let sights = 0;
+  const process = () => {
+    const memory = new Memory();
+    const finder = new KindFinder();
+    const watches = new DriftWatches({
+      onSight: (uid, sight) => {
+        sights++;
+        suspect(memory.of(uid), sight);
+      },
+      onKnown: (uid, known) => {
+        for (const [addon, { items }] of memory.of(uid).inventories ?? [])
+          for (const i of items) {
+            const key = i.namespace ? `${i.namespace}/${i.name}` : i.name;
+            if (idOf(i).startsWith(`${known}/`) && watches.owned(uid, known, key) === undefined)
+              suspect(memory.of(uid), { addon, id: idOf(i), owned: undefined });
+          }
+      },
+      onError: () => {},
+    });
+    return { memory, finder, watches, store: new BundleStore({ read: (b) => readInline(management.client, b) }) };
+  };
+  let own = process();
   let seconds = 0;
+  const deps = (): Deps => ({
+    client: management.client,
+    systemNamespace: 'shoto-system',
+    cluster: async () => asAnswered(cluster()),
+    releases: () => of('kubernetesreleases').list() as unknown as KubernetesRelease[],
+    region: (name) => of('regions').get({ name }) as unknown as Region | undefined,
+    bundles: () => of('addonbundles').list() as unknown as AddonBundle[],
+    addonsOf: (c) => structuredClone(all().filter((x) => x.spec.clusterName === c.metadata.name)),
+    workload: async () => (world.kubeconfig ? workload.client : undefined),
+    emergencyStop: () => (world.stop ? { stop: { reason: 'a test', by: 'ann', since: '' } } : undefined),
+    watch: (c, client, types) => own.watches.watch(c.metadata.uid!, client, types),
+    forget: async (uid) => {
+      own.memory.forget(uid);
+      await own.watches.forget(uid);
+    },
+    wrote: () => {},
+    wroteAddon: () => {},
+    events: (e) => events.push(e),
+    now: () => Date.parse('2026-01-01T00:00:00Z') + 1000 * seconds++,
+    store: own.store,
+    finder: own.finder,
+    memory: own.memory,
+  });
+  const conditionsOf = (conditions: { type: string; status: string; reason: string; message: string }[] = []) =>
+    Object.fromEntries(conditions.map((c) => [c.type, `${c.status} ${c.reason}: ${c.message}`]));
   const world: World = {
     management,
     workload,
     kubeconfig: true,
+    stop: false,
+    events,
     cluster,
     addons: all,
-    pass: () =>
-      reconcile(
-        {
-          client: management.client,
-          cluster: async () => asAnswered(cluster()),
-          release: (name) => of('kubernetesreleases').get({ name }) as unknown as KubernetesRelease | undefined,
-          bundles: () => of('addonbundles').list() as unknown as AddonBundle[],
-          addonsOf: (c) => structuredClone(all().filter((a) => a.spec.clusterName === c.metadata.name)),
-          workload: async () => (world.kubeconfig ? workload.client : undefined),
-          forget: async () => {},
-          wrote: () => {},
-          now: () => Date.parse('2026-01-01T00:00:00Z') + 1000 * seconds++,
-          ...own,
-        },
-        'tenant-blue/web',
-      ),
+    pass: () => reconcile(deps(), 'tenant-blue/web'),
+    async settle() {
+      for (let i = 0; i < 20; i++) {
+        const outcome = await world.pass();
+        if (outcome?.requeueAfterMs === undefined) return;
+        world.rollOut(2);
+      }
+      throw new Error('it does not settle');
+    },
+    async noticed() {
+      // A change of its own that the watches tell of after all that was before it.
+      for (let quiet = 0, seen = -1; quiet < 3; ) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        quiet = sights === seen ? quiet + 1 : 0;
+        seen = sights;
+      }
+    },
     later: (s) => {
       seconds += s;
     },
     restart: () => {
-      own = memory();
+      void own.watches.close();
+      own = process();
     },
-    standing: () =>
-      Object.fromEntries(
-        (cluster()?.status?.addons?.conditions ?? []).map((c) => [c.type, `${c.status} ${c.reason}: ${c.message}`]),
-      ),
+    standing: () => conditionsOf(cluster()?.status?.addons?.conditions),
+    standingOf: (name) => conditionsOf(all().find((x) => x.spec.addon === name)?.status?.manager?.conditions),
+    publishFiles(name, files, spec = {}) {
+      const data = Object.fromEntries(Object.entries(files).map(([path, text]) => [path.replaceAll('/', '__'), text]));
+      core('configmaps').create({ metadata: { name, namespace: 'shoto-system' }, data } as never);
+      const manifest = parse(files['bundle.yaml']!) as { name: string; version: string; kubernetes: string };
+      const { name: addon, version, kubernetes, ...more } = manifest as Record<string, unknown>;
+      const { channel, dependsOn, provides, credentials } = more;
+      of('addonbundles').create(
+        kind('AddonBundle', name, {
+          addon,
+          version,
+          kubernetes,
+          ...(channel ? { channel } : {}),
+          ...(dependsOn ? { dependsOn } : {}),
+          ...(provides ? { provides } : {}),
+          ...(credentials ? { credentials } : {}),
+          manifests: { digest: digestOfFiles(data), configMapRef: { namespace: 'shoto-system', name } },
+          ...spec,
+        }),
+      );
+    },
     publish(name, spec = {}, manifests = MANIFESTS) {
       core('configmaps').create({
         metadata: { name, namespace: 'shoto-system' },
@@ -190,18 +283,23 @@ export async function startWorld(
     },
     rollOut(available) {
       const sets = workload.api.resource({ group: 'apps', version: 'v1', plural: 'daemonsets' });
-      const ref = { namespace: 'kube-flannel', name: 'flannel' };
-      sets.patchStatus(ref, {
-        observedGeneration: sets.get(ref)!.metadata.generation,
-        currentNumberScheduled: 2,
-        numberMisscheduled: 0,
-        desiredNumberScheduled: 2,
-        updatedNumberScheduled: 2,
-        numberReady: available,
-        numberAvailable: available,
-      } as never);
+      for (const { metadata, spec } of sets.list()) {
+        const { image } = (spec as { template: { spec: { containers: { image: string }[] } } }).template.spec
+          .containers[0]!;
+        const good = image.includes('broken') ? 0 : available;
+        sets.patchStatus({ namespace: metadata.namespace!, name: metadata.name }, {
+          observedGeneration: metadata.generation,
+          currentNumberScheduled: 2,
+          numberMisscheduled: 0,
+          desiredNumberScheduled: 2,
+          updatedNumberScheduled: 2,
+          numberReady: good,
+          numberAvailable: good,
+        } as never);
+      }
     },
     async close() {
+      await own.watches.close();
       await Promise.all([management.close(), workload.close()]);
     },
   };

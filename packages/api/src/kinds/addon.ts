@@ -31,7 +31,7 @@ export const AddonStatus = z
         failed: z
           .object({
             bundle: bundleName().describe('AddonBundle that failed.'),
-            digest: digest().optional().describe('Digest of what was applied.'),
+            input: digest().optional().describe('Digest of what it was made from: bundle, version, facts and values.'),
             reason: z.string().max(128).describe('Why, in CamelCase, for programs.'),
             message: z.string().max(1024).describe('Why, in one line, for people.'),
             at: time().describe('When it was given up.'),

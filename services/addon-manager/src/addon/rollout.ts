@@ -1,0 +1,149 @@
+import type { BundleContent, Rendered } from '@shoto/bundle';
+import { TerminalError } from '@shoto/reconciler';
+import { applyAll } from '../apply/apply.ts';
+import { type Inventory, type Item, idOf, itemOf, union, writeInventory } from '../apply/inventory.ts';
+import { prune, toPrune } from '../apply/prune.ts';
+import { firstProblem } from '../health/check.ts';
+import { applyContext, type Pass, type Target, type Wish } from './context.ts';
+import { failureOf } from './failure.ts';
+import { ignoredOf, renderedFor } from './rendered.ts';
+import type { Standing } from './standing.ts';
+
+/** A first installation that takes longer than its bundle allows goes on; it is looked at so often. */
+const LATE_MS = 30_000;
+
+/**
+ * Applies a target where it is not applied, asks for its health, and settles it. An update that cannot be applied, or is not healthy in time, is given
+ * up: the next pass goes back to what was good.
+ */
+export async function bringUp(p: Pass, w: Wish, target: Target): Promise<Standing> {
+  const { name } = w.wanted;
+  const version = target.bundle.spec.version;
+  const before = p.memory.inventories?.get(name);
+  const { content, rendered } = await renderedFor(p, target);
+  if (before?.settled && before.digest === rendered.digest && before.bundle === target.bundle.metadata.name) {
+    // Other facts, the same objects.
+    const good = { bundle: before.bundle, input: target.input, digest: before.digest, values: target.own };
+    return settled(name, version, await keep(p, name, { ...before, input: target.input, good }));
+  }
+  const base = { name, version, healthy: false };
+  try {
+    await apply(p, name, target, content, rendered);
+  } catch (e) {
+    if (!(e instanceof TerminalError) || !mayGoBack(before, target)) throw e;
+    return givenUp(p, w, target, { reason: e.reason, message: `${version} could not be applied: ${e.message}` });
+  }
+  const inventory = p.memory.inventories!.get(name)!;
+  const problem = await firstProblem(
+    { client: p.workload, finder: p.d.finder, version: p.version, signal: p.signal },
+    content.manifest.health.checks,
+  );
+  if (problem === undefined) {
+    const { conflicts } = p.memory.applied.get(name)!;
+    const done = settled(name, version, await settle(p, name, target, content, inventory));
+    return { ...done, drift: { of: undefined, drifted: [], conflicts } };
+  }
+  const { timeoutSeconds } = content.manifest.health;
+  const late = p.d.now() - inventory.since > timeoutSeconds * 1000;
+  if (late && mayGoBack(inventory, target))
+    return givenUp(p, w, target, {
+      reason: 'NotHealthyInTime',
+      message: `${version} was not healthy within ${timeoutSeconds} s: ${problem}`,
+    });
+  const behind = { reason: 'Updating', message: `${version} is being rolled out: ${problem}` };
+  return late
+    ? {
+        ...base,
+        behind,
+        problem: {
+          reason: 'NotHealthyInTime',
+          message: `not healthy within ${timeoutSeconds} s: ${problem}`,
+          terminal: false,
+        },
+        againMs: LATE_MS,
+      }
+    : { ...base, behind, problem: { reason: 'RollingOut', message: problem, terminal: false } };
+}
+
+const mayGoBack = (inventory: Inventory | undefined, target: Target): boolean =>
+  inventory?.good !== undefined && inventory.good.input !== target.input;
+
+function givenUp(p: Pass, w: Wish, target: Target, why: { reason: string; message: string }): Standing {
+  const { name } = w.wanted;
+  p.memory.applied.delete(name);
+  const failed = failureOf(p, w, target, why);
+  return {
+    name,
+    version: target.bundle.spec.version,
+    healthy: false,
+    failed,
+    behind: { reason: 'UpdateFailed', message: `${why.message}; going back to what was healthy last` },
+    problem: { reason: 'GoingBack', message: `${why.message}; going back to what was healthy last`, terminal: false },
+    againMs: 0,
+  };
+}
+
+function settled(name: string, version: string, inventory: Inventory): Standing {
+  const { bundle, digest, since } = inventory;
+  return { name, version, healthy: true, settled: { bundle, version, digest, appliedAt: since } };
+}
+
+/** Stores an inventory in the cluster, and here. */
+async function keep(p: Pass, name: string, inventory: Inventory): Promise<Inventory> {
+  await writeInventory(p.workload, name, inventory);
+  p.memory.inventories!.set(name, inventory);
+  return inventory;
+}
+
+/** Applies all objects, unless this process did so already. What is to come is written down before. */
+async function apply(p: Pass, name: string, target: Target, content: BundleContent, rendered: Rendered): Promise<void> {
+  const { memory } = p;
+  if (memory.applied.get(name)?.input === target.input) return;
+  const before = memory.inventories!.get(name);
+  const goesOn = before !== undefined && !before.settled && before.input === target.input;
+  const inventory = goesOn
+    ? before
+    : await keep(p, name, {
+        bundle: target.bundle.metadata.name,
+        input: target.input,
+        digest: rendered.digest,
+        since: p.d.now(),
+        settled: false,
+        items: union(before?.items ?? [], rendered.objects.map(itemOf)),
+        never: [...(before?.never ?? []), ...content.manifest.prune.never],
+        taken: before?.taken ?? [],
+        ...(before?.good ? { good: before.good } : {}),
+      });
+  const context = applyContext(p, inventory.taken, ignoredOf(content));
+  const { items, conflicts } = await applyAll(context, rendered.objects);
+  memory.applied.set(name, { input: target.input, items, conflicts, at: p.d.now() });
+}
+
+/** It is healthy: what is no longer wanted goes, and what is there is written down. */
+async function settle(
+  p: Pass,
+  name: string,
+  target: Target,
+  content: BundleContent,
+  inventory: Inventory,
+): Promise<Inventory> {
+  const { items } = p.memory.applied.get(name)!;
+  const want = new Set(items.map(idOf));
+  const others = [...p.memory.inventories!].filter(([n]) => n !== name).map(([, inv]) => inv);
+  const goes = toPrune(inventory.items, want, inventory.never, others);
+  const stopped = p.hold !== undefined && !p.hold.updatesOnly;
+  const leftForNow: Item[] = stopped ? goes : [];
+  if (!stopped && goes.length > 0)
+    await prune({ client: p.workload, finder: p.d.finder, version: p.version, addon: name, signal: p.signal }, goes);
+  const { digest, taken } = inventory;
+  const done = await keep(p, name, {
+    ...inventory,
+    settled: true,
+    items: union(leftForNow, items),
+    never: content.manifest.prune.never,
+    taken,
+    good: { bundle: target.bundle.metadata.name, input: target.input, digest, values: target.own },
+  });
+  p.memory.dirty.delete(name);
+  return done;
+}
