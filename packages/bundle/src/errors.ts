@@ -25,7 +25,7 @@ export function problemText(p: BundleProblem): string {
  * A bundle, or what it is given, is not what it must be: needs an author or a person, another try gives the same.
  *
  * Reasons: `BrokenYaml`, `InvalidManifest`, `BrokenBundle` (files, links, sizes), `BrokenManifest`, `UnknownPlaceholder`, `BrokenExpression`,
- * `BrokenPatch`, `DuplicateObject`, `InvalidValues`, `InvalidSchema`, `HelmMissing`, `HelmFailed`.
+ * `BrokenPatch`, `DuplicateObject`, `InvalidValues`, `InvalidSchema`, `HelmMissing`, `HelmFailed`, `BadKey`.
  */
 export class BundleError extends Error {
   /** As the errors of a reconcile: nothing but a change helps. */

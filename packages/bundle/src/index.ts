@@ -38,10 +38,33 @@ export type { Finding, Severity } from './lint/finding.ts';
 export { type KubernetesData, kubernetesData, minorOf } from './lint/kubernetes-data.ts';
 export { lint } from './lint/lint.ts';
 export { sampleFacts } from './lint/sample-facts.ts';
+export type { Credentials } from './oci/auth.ts';
+export { inspectBundle, type PublishedBundle, pullBundle, pushBundle } from './oci/bundles.ts';
+export { RegistryClient, type RegistryOptions, type StoredManifest } from './oci/client.ts';
+export { RegistryError, type RegistryReason } from './oci/error.ts';
+export {
+  type Descriptor,
+  MEDIA_TYPES,
+  type OciManifest,
+  type PackedBundle,
+  packBundle,
+  readConfig,
+  unpackBundle,
+} from './oci/pack.ts';
+export {
+  type BundleReference,
+  parseLocation,
+  parseReference,
+  type RegistryLocation,
+  tagOf,
+  versionOfTag,
+} from './oci/reference.ts';
 export { type CompiledBundle, compileBundle } from './render/compile.ts';
 export { type HelmOptions, helmTemplate } from './render/helm.ts';
 export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';
 export { ADDON_LABEL, type ChartRenderer, type Rendered, type RenderInput, render } from './render/render.ts';
+export { fingerprintOf, generateKeyPair, type KeyPair, readPrivateKey, readPublicKey } from './sign/keys.ts';
+export { signatureTag, signBundle, verifyBundle } from './sign/signature.ts';
 export { mergeValues } from './values/merge.ts';
 export { readValuesSchema, resolveValues, type ValuesSchema, valuesSchemaOf } from './values/schema.ts';
 export { type ClearSecret, secretsInClear } from './values/secrets.ts';
