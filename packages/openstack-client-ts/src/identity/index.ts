@@ -126,7 +126,9 @@ export class ApplicationCredentials {
     return this.#client.json(request, 'application_credential', options);
   }
 
-  /** Its tokens stop at once. ForbiddenError for who has logged in with a restricted one, and for another user's (but for an administrator). */
+  /**
+   * Its tokens stop at once in Keystone; a service that remembers tokens takes them for some minutes more (`token_cache_time`). ForbiddenError for who has logged in with a restricted one, and for another user's (but for an administrator).
+   */
   async delete(id: string, options?: CallOptions & { userId?: string }): Promise<void> {
     const url = path`/users/${await this.#user(options)}/application_credentials/${id}`;
     await this.#client.request({ method: 'DELETE', path: url }, options);

@@ -101,26 +101,30 @@ describe.skipIf(under.missing)(title('identity', under), () => {
     await expect(late).rejects.toMatchObject({ name: 'BadRequestError', status: 400 });
   });
 
-  it.skipIf(restricted)('takes no call of a token with access rules that they do not name', async () => {
-    const access_rules = [{ service: 'identity', method: 'GET', path: '/**/projects/*' }];
-    const made = await api().applicationCredentials.create({ name: unique('credential'), access_rules });
-    cleanup.add('credential', () => api().applicationCredentials.delete(made.id));
-    const client = loggedInWith(made);
-    const [project] = [(await client.identity.token()).project?.id ?? ''];
-    await expect(client.identity.projects.get(project)).resolves.toMatchObject({ id: project });
-    const others = client.identity.applicationCredentials.list();
-    await expect(others).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
-    const network = client.network.networks.list({ limit: 1 }).all();
-    await expect(network).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
-    await client.close();
-  });
+  it.skipIf(restricted)(
+    'takes no call of a token with access rules that they do not name, but in Keystone itself',
+    async () => {
+      const access_rules = [{ service: 'compute', method: 'GET', path: '/**/flavors' }];
+      const made = await api().applicationCredentials.create({ name: unique('credential'), access_rules });
+      cleanup.add('credential', () => api().applicationCredentials.delete(made.id));
+      const client = loggedInWith(made);
+      expect((await client.identity.applicationCredentials.get(made.id)).id).toBe(made.id);
+      const network = client.network.networks.list({ limit: 1 }).all();
+      await expect(network).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
+      await client.close();
+    },
+  );
 
   it.skipIf(restricted)('stops the tokens of an application credential that is deleted', async () => {
     const made = await api().applicationCredentials.create({ name: unique('credential') });
     const client = loggedInWith(made);
     await client.identity.validateToken();
     await api().applicationCredentials.delete(made.id);
-    await expect(client.identity.validateToken()).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
+    // Keystone says so at once, services when they ask it again: they remember tokens for some minutes.
+    await expect(client.identity.validateToken()).rejects.toMatchObject({
+      name: expect.stringMatching(/^(NotFound|Unauthorized)Error$/),
+    });
+    await expect(loggedInWith(made).authenticate()).rejects.toMatchObject({ name: 'UnauthorizedError', status: 401 });
     await expect(api().applicationCredentials.delete(made.id)).rejects.toMatchObject({ name: 'NotFoundError' });
     await client.close();
   });
