@@ -62,7 +62,7 @@ describe('an application credential', () => {
     expect((await caller('GET', '/network/v2.0/networks')).status).toBe(200);
     expect((await remove(credential)).status).toBe(204);
     expect((await caller('GET', '/network/v2.0/networks')).status).toBe(401);
-    expect((await ask(credential)).status).toBe(401);
+    expect((await ask(credential)).status).toBe(404);
     expect((await remove(credential)).status).toBe(404);
   });
   it('that is restricted makes and deletes no others; one that is not does', async () => {

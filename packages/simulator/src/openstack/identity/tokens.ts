@@ -113,6 +113,9 @@ export function issueToken(cloud: Cloud, body: Json): Token {
 function findCredential(cloud: Cloud, given: Json) {
   const { identity } = cloud;
   let found = typeof given.id === 'string' ? identity.applicationCredentials.get(given.id) : undefined;
+  // Keystone tells this much.
+  if (typeof given.id === 'string' && !found)
+    throw new ApiError(404, `Could not find Application Credential: ${given.id}.`);
   if (given.id === undefined && isObject(given.user)) {
     const owner = identity.findUser(given.user);
     if (owner)

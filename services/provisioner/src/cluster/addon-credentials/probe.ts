@@ -3,6 +3,7 @@ import {
   type CallOptions,
   createClient,
   EndpointNotFoundError,
+  NotFoundError,
   type OpenStack,
   UnauthorizedError,
 } from 'openstack-client-ts';
@@ -53,7 +54,7 @@ async function logIn(client: OpenStack, key: string): Promise<void> {
     await client.authenticate();
   } catch (e) {
     // Not the region's own credentials: those are not to be doubted for it.
-    if (e instanceof UnauthorizedError)
+    if (e instanceof UnauthorizedError || e instanceof NotFoundError)
       throw new RetryableError(
         'CredentialRefused',
         `Keystone does not take the application credential that it made for the addons of ${key}; another one is made`,

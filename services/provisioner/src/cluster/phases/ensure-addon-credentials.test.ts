@@ -196,7 +196,7 @@ describe('the age of a credential', () => {
     scene.later(OVERLAP_MS);
     await scene.pass(ensure);
     expect((await scene.credentials()).map((c) => c.id)).toEqual([current()?.id]);
-    await expect(old.network.networks.list({ limit: 1 }).all()).rejects.toMatchObject({ name: 'UnauthorizedError' });
+    await expect(old.network.networks.list({ limit: 1 }).all()).rejects.toMatchObject({ name: 'NotFoundError' });
     expect(scene.stored().addonCredentials).toMatchObject({ serial: 2 });
     expect(scene.stored().addonCredentials?.retiring).toBeUndefined();
   });
