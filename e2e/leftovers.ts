@@ -5,21 +5,23 @@ export type Holdings = Record<string, number>;
 
 /** Counts what a project holds; what every project has by itself (the default security group) is left out. */
 export async function holdings(cloud: OpenStack): Promise<Holdings> {
-  const { compute, network, loadBalancer, blockStorage } = cloud;
+  const { compute, network, loadBalancer, blockStorage, identity } = cloud;
   const project = await cloud.projectId();
   const own = <T extends object>(items: T[]): T[] =>
     items.filter((i) => !project || !('project_id' in i) || i.project_id === project);
-  const [servers, ports, floatingIps, networks, routers, groups, volumes, balancers, serverGroups] = await Promise.all([
-    collect(compute.servers.list()),
-    collect(network.ports.list()),
-    collect(network.floatingIps.list()),
-    collect(network.networks.list()),
-    collect(network.routers.list()),
-    collect(network.securityGroups.list()),
-    collect(blockStorage.volumes.list()),
-    collect(loadBalancer.loadBalancers.list()),
-    collect(compute.serverGroups.list()),
-  ]);
+  const [servers, ports, floatingIps, networks, routers, groups, volumes, balancers, serverGroups, credentials] =
+    await Promise.all([
+      collect(compute.servers.list()),
+      collect(network.ports.list()),
+      collect(network.floatingIps.list()),
+      collect(network.networks.list()),
+      collect(network.routers.list()),
+      collect(network.securityGroups.list()),
+      collect(blockStorage.volumes.list()),
+      collect(loadBalancer.loadBalancers.list()),
+      collect(compute.serverGroups.list()),
+      identity.applicationCredentials.list(),
+    ]);
   return {
     servers: servers.length,
     ports: own(ports).length,
@@ -30,6 +32,7 @@ export async function holdings(cloud: OpenStack): Promise<Holdings> {
     volumes: volumes.length,
     loadBalancers: own(balancers).length,
     serverGroups: serverGroups.length,
+    applicationCredentials: credentials.length,
   };
 }
 

@@ -81,6 +81,7 @@ export class Truth {
         .length,
       volumes: [...volume.volumes.values()].length,
       loadBalancers: [...loadBalancer.balancers.values()].length,
+      applicationCredentials: [...identity.applicationCredentials.values()].length,
     };
     return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
   }

@@ -16,6 +16,7 @@ const heard = ({ status }: Cluster): unknown => [
   status?.infrastructure?.endpoint?.internal,
   findCondition(status?.infrastructure?.conditions, 'UpToDate')?.reason,
   findCondition(status?.infrastructure?.conditions, 'AddonCredentialsReady')?.status,
+  status?.infrastructure?.addonCredentials?.current?.id,
 ];
 
 /** Whether a change of a Cluster needs a pass; what this service wrote itself does not. */

@@ -24,7 +24,7 @@ const REGULAR: ReadonlySet<string> = new Set(['RollingOut', 'WaitingForDependenc
 export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Promise<Outcome> {
   const known = await d.cluster(key);
   if (!known) return undefined;
-  if (known.metadata.deletionTimestamp) return await leave(d, known);
+  if (known.metadata.deletionTimestamp) return await leave(d, known, signal);
   const cluster = await ensureFinalizer(d, known);
   if (!cluster.status?.controlPlane?.initialized || cluster.spec.paused) return undefined;
   const workload = await d.workload(cluster);

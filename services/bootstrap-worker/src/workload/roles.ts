@@ -27,7 +27,7 @@ const READ = ['get', 'list', 'watch'];
  *
  * addon-manager installs a CNI, that is privileged pods on each node and ClusterRoles of their own: whoever may do that could make itself an
  * administrator. So its role is a fence against mistakes, and for the audit log, not against a hostile addon-manager. Still it is no administrator:
- * it reads no Secret and touches no node, no pod and no kind that a bundle has no use for. `escalate` and `bind` let it apply the roles of
+ * it reads no Secret and touches no node and no kind that a bundle has no use for. `escalate` and `bind` let it apply the roles of
  * bundles without holding every right that these name.
  *
  * self-healing only looks: what it wants done it orders on the Machine.
@@ -36,7 +36,9 @@ const RULES: Record<EnteringService, PolicyRule[]> = {
   'addon-manager': [
     { apiGroups: [''], resources: ['namespaces', 'configmaps', 'serviceaccounts', 'services'], verbs: WRITE },
     { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch', 'update', 'delete'] },
-    { apiGroups: [''], resources: ['pods', 'nodes', 'events', 'endpoints'], verbs: READ },
+    { apiGroups: [''], resources: ['nodes', 'events', 'endpoints', 'persistentvolumes'], verbs: READ },
+    // When the cluster goes: volumes go with their claims, and claims only when no pod uses them.
+    { apiGroups: [''], resources: ['pods', 'persistentvolumeclaims'], verbs: [...READ, 'delete'] },
     { apiGroups: ['apps'], resources: ['daemonsets', 'deployments', 'statefulsets'], verbs: WRITE },
     { apiGroups: ['apps'], resources: ['replicasets', 'controllerrevisions'], verbs: READ },
     { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'], verbs: WRITE },
