@@ -269,7 +269,7 @@ async function seedManagement(server: string, cloudUrl: string, checkInPort: num
     ...(await documents(join(ROOT, 'deploy/namespaces.yaml'))),
     ...(await documents(join(ROOT, 'deploy/rbac.yaml'))),
     ...catalogue(cloud, checkInPort),
-    ...(await bundles(join(ROOT, 'deploy/addons'), 'shoto-system')),
+    ...(await bundles(join(ROOT, 'deploy/addons'), 'shoto-system', ['flannel'])),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
   ]);
 }

@@ -50,6 +50,20 @@ export function simulatedClouds(url: string): string {
   return stringify({ clouds: { shoto: of('shoto'), 'shoto-admin': of('admin') } });
 }
 
+/** What a cluster of the template `standard` has; their bundles are in deploy/addons. */
+const STANDARD_ADDONS = [
+  'flannel',
+  'metrics-server',
+  'prometheus',
+  'kube-state-metrics',
+  'node-exporter',
+  'grafana',
+  'node-problem-detector',
+  'snapshot-controller',
+  'traefik',
+  'cert-manager',
+];
+
 /** The simulated cloud. */
 export const simulatedCloud = (url: string): Cloud => ({
   cloudsYaml: simulatedClouds(url),
@@ -104,6 +118,16 @@ export function catalogue(cloud: Cloud, checkInPort: number): Seed[] {
       nodePools: [{ name: 'default', count: 2, flavor: cloud.flavors.worker }],
       nodePoolDefaults: { flavor: cloud.flavors.worker, count: 2 },
       addons: [{ name: 'flannel' }],
+    }),
+    kind('standard', 'ClusterTemplate', {
+      description:
+        'Three control planes, three workers, and what a team expects: metrics, dashboards, alerts, ingress, certificates',
+      region: REGION,
+      release: cloud.releases[0]!.name,
+      controlPlane: { count: 3, flavor: cloud.flavors.controlPlane },
+      nodePools: [{ name: 'default', count: 3, flavor: cloud.flavors.worker }],
+      nodePoolDefaults: { flavor: cloud.flavors.worker, count: 3 },
+      addons: STANDARD_ADDONS.map((name) => ({ name })),
     }),
     kind(TENANT, 'Tenant', { displayName: 'Demo team' }),
   ];

@@ -25,7 +25,7 @@ describe('seeds', () => {
     expect(await documents(join(dir, 'a.yaml'))).toEqual([{ kind: 'A' }]);
   });
 
-  it('of an addon that is in the catalogue from the start are its files, as keys of a ConfigMap, and what its manifest says', async () => {
+  it('of an addon are its files, as keys of a ConfigMap, and what its manifest says', async () => {
     const folder = join(dir, 'flannel', '2.0.0');
     await mkdir(join(folder, 'manifests'), { recursive: true });
     const manifest = `apiVersion: bundle.shoto.dev/v1alpha1
@@ -40,8 +40,13 @@ content: { manifests: manifests }
 `;
     await writeFile(join(folder, 'bundle.yaml'), manifest);
     await writeFile(join(folder, 'README.md'), 'for people');
-    await mkdir(join(dir, 'grafana', '1.0.0'), { recursive: true });
     await writeFile(join(folder, 'manifests', 'a.yaml'), 'kind: Deployment\n');
+    // A chart is not kept inline.
+    await mkdir(join(dir, 'cilium', '1.0.0'), { recursive: true });
+    await writeFile(
+      join(dir, 'cilium', '1.0.0', 'bundle.yaml'),
+      manifest.replace('manifests: manifests', 'helm: { chart: chart }').replaceAll('flannel', 'cilium'),
+    );
     const data = { 'bundle.yaml': manifest, 'manifests__a.yaml': 'kind: Deployment\n' };
     const digest = createHash('sha256').update(JSON.stringify(data)).digest('hex');
     expect(await bundles(dir, 'sys')).toEqual([
@@ -61,6 +66,7 @@ content: { manifests: manifests }
         },
       },
     ]);
+    expect(await bundles(dir, 'sys', ['grafana'])).toEqual([]);
   });
 });
 

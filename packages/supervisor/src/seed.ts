@@ -39,13 +39,19 @@ export async function documentsIn(dir: string): Promise<Seed[]> {
   return (await Promise.all(files.map((f) => documents(join(dir, f))))).flat();
 }
 
-/** Addons that are in the catalogue from the start. The others are published to a registry. */
-const SEEDED: readonly string[] = ['flannel'];
+/** What a ConfigMap holds at most, in bytes. */
+const CONFIGMAP_BYTES = 1024 * 1024;
 
-/** Bundles of `deploy/addons` as they are kept inline: an AddonBundle, and a ConfigMap whose keys are their files, `__` for the slashes of a path. */
-export async function bundles(dir: string, namespace: string): Promise<Seed[]> {
+/**
+ * Bundles of `deploy/addons` as they are kept inline: an AddonBundle, and a ConfigMap whose keys are their files, `__` for the slashes of a path. Charts,
+ * and what is larger than a ConfigMap, are left to a registry.
+ *
+ * @param only - names of addons; all where absent
+ * @throws {BundleError} where one is broken
+ */
+export async function bundles(dir: string, namespace: string, only?: readonly string[]): Promise<Seed[]> {
   const out: Seed[] = [];
-  for (const addon of (await readdir(dir)).filter((a) => SEEDED.includes(a)).sort())
+  for (const addon of (await readdir(dir)).filter((a) => only?.includes(a) ?? true).sort())
     for (const version of (await readdir(join(dir, addon))).sort()) {
       const { manifest, files } = await readBundleDir(join(dir, addon, version));
       const name = `${addon}-${version}`;
@@ -54,6 +60,8 @@ export async function bundles(dir: string, namespace: string): Promise<Seed[]> {
           .filter(([path]) => path !== 'README.md')
           .map(([path, bytes]) => [path.replaceAll('/', '__'), Buffer.from(bytes).toString('utf8')]),
       );
+      const bytes = Object.values(data).reduce((n, text) => n + Buffer.byteLength(text), 0);
+      if (!('manifests' in manifest.content) || bytes > CONFIGMAP_BYTES) continue;
       const { channel, kubernetes, dependsOn, provides, credentials } = manifest;
       out.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
       out.push({

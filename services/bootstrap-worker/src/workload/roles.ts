@@ -35,6 +35,7 @@ const READ = ['get', 'list', 'watch'];
 const RULES: Record<EnteringService, PolicyRule[]> = {
   'addon-manager': [
     { apiGroups: [''], resources: ['namespaces', 'configmaps', 'serviceaccounts', 'services'], verbs: WRITE },
+    { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: WRITE },
     { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch', 'update', 'delete'] },
     { apiGroups: [''], resources: ['nodes', 'events', 'endpoints', 'persistentvolumes'], verbs: READ },
     // When the cluster goes: volumes go with their claims, and claims only when no pod uses them.
@@ -65,6 +66,8 @@ const RULES: Record<EnteringService, PolicyRule[]> = {
     { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies', 'ingressclasses'], verbs: WRITE },
     { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: WRITE },
     { apiGroups: ['storage.k8s.io'], resources: ['storageclasses', 'csidrivers', 'volumeattachments'], verbs: WRITE },
+    // Kinds of CRDs that bundles have objects of.
+    { apiGroups: ['snapshot.storage.k8s.io'], resources: ['volumesnapshotclasses'], verbs: WRITE },
     {
       apiGroups: ['flowcontrol.apiserver.k8s.io'],
       resources: ['flowschemas', 'prioritylevelconfigurations'],
