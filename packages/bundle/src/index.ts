@@ -59,6 +59,7 @@ export {
   tagOf,
   versionOfTag,
 } from './oci/reference.ts';
+export { RenderCache, type RenderCacheOptions, type RenderCacheStats } from './render/cache.ts';
 export { type CompiledBundle, compileBundle } from './render/compile.ts';
 export { type HelmOptions, helmTemplate } from './render/helm.ts';
 export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';

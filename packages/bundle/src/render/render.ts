@@ -60,6 +60,8 @@ export interface Rendered {
   digest: string;
   /** Length of that JSON. */
   bytes: number;
+  /** Of it, what is this render's own and not the same for all clusters. */
+  ownBytes: number;
 }
 
 /**
@@ -107,14 +109,20 @@ export async function render(
     .map((a) => finish(bundle.manifest.name, a.object))
     .sort((a, b) => rank(a.object) - rank(b.object));
   const hash = createHash('sha256');
-  let bytes = 1;
-  finished.forEach(({ json }, i) => {
+  let [bytes, ownBytes] = [1, 0];
+  finished.forEach(({ json, isShared }, i) => {
     const piece = `${i === 0 ? '[' : ','}${json}`;
     hash.update(piece);
     bytes += piece.length;
+    if (!isShared) ownBytes += piece.length;
   });
   hash.update(finished.length === 0 ? '[]' : ']');
-  return { objects: Object.freeze(finished.map((f) => f.object)), digest: `sha256:${hash.digest('hex')}`, bytes };
+  return {
+    objects: Object.freeze(finished.map((f) => f.object)),
+    digest: `sha256:${hash.digest('hex')}`,
+    bytes,
+    ownBytes,
+  };
 }
 
 interface Located {
@@ -187,6 +195,9 @@ const isKept = ({ object, unit }: Located, expressions: Record<string, unknown>)
   return when === undefined || holds(when, expressions, { ...unit.origin, path: `metadata.annotations["${WHEN}"]` });
 };
 
+/** What is made of an object that is the same for all is the same for all: frozen like that. */
+const as = (o: Manifest, made: Manifest): Manifest => (Object.isFrozen(o) ? deepFreeze(made) : made);
+
 const bare = new WeakMap<Manifest, Manifest>();
 function withoutWhen(o: Manifest): Manifest {
   if (whenOf(o) === undefined) return o;
@@ -194,7 +205,10 @@ function withoutWhen(o: Manifest): Manifest {
   if (!made) {
     const { annotations, ...metadata } = o.metadata;
     const { [WHEN]: _gone, ...others } = annotations!;
-    made = { ...o, metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) } };
+    made = as(o, {
+      ...o,
+      metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) },
+    });
     bare.set(o, made);
   }
   return made;
@@ -206,7 +220,7 @@ function inNamespace({ namespace }: BundleManifest, o: Manifest, scopes: Map<str
   if (o.metadata.namespace !== undefined || isNamespaced(o, scopes) !== true) return o;
   let made = placed.get(o);
   if (made?.metadata.namespace !== namespace) {
-    made = { ...o, metadata: { ...o.metadata, namespace } };
+    made = as(o, { ...o, metadata: { ...o.metadata, namespace } });
     placed.set(o, made);
   }
   return made;
@@ -287,6 +301,7 @@ function refuseTwice(all: Located[]): void {
 interface Finished {
   object: Manifest;
   json: string;
+  isShared: boolean;
 }
 const finishedOf = new WeakMap<Manifest, Finished>();
 
@@ -296,8 +311,8 @@ function finish(addon: string, o: Manifest): Finished {
   if (known?.object.metadata.labels?.[ADDON_LABEL] === addon) return known;
   const labels = { [MANAGED_BY]: 'shoto', ...o.metadata.labels, [ADDON_LABEL]: addon };
   const object = deepFreeze({ ...o, metadata: { ...o.metadata, labels } });
-  const made = { object, json: canonicalJson(object) };
-  finishedOf.set(o, made);
+  const made = { object, json: canonicalJson(object), isShared: Object.isFrozen(o) };
+  if (made.isShared) finishedOf.set(o, made);
   return made;
 }
 
