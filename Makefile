@@ -36,7 +36,7 @@ test-real: install redis ## the same stories on real etcd, kube-apiserver and Op
 e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address|cattle
 	@E2E_VARIANT=$(or $(VARIANT),$(E2E_VARIANT),default) $(NODE) e2e/e2e-real.ts
 
-bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic SCENARIO=clusters|replace|storm
+bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic SCENARIO=clusters|replace|storm|addons
 	@$(NODE) bench/main.ts
 
 verify: install ## regenerates all that is generated, then fails on a dirty tree

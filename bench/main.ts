@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { measure } from './measure.ts';
 import { type BenchOptions, readOptions } from './options.ts';
 import { report } from './report.ts';
+import { measureAddons } from './scenarios/addons.ts';
 import { measureReplace } from './scenarios/replace.ts';
 import { measureStorm } from './scenarios/storm.ts';
 import { type BenchWorld, startBenchWorld } from './world.ts';
@@ -19,6 +20,8 @@ async function run(o: BenchOptions, w: BenchWorld): Promise<object> {
       return report(o, w, await measure(w, o, say));
     case 'replace':
       return await measureReplace(w, o, say);
+    case 'addons':
+      return await measureAddons(w, o, say);
     case 'storm':
       return await measureStorm(w, o, say);
   }

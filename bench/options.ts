@@ -1,9 +1,11 @@
 /** What is measured, from the environment. */
 export interface BenchOptions {
   /** What is done; default `clusters`: clusters are made, idle, and go. */
-  scenario: 'clusters' | 'replace' | 'storm';
+  scenario: 'clusters' | 'replace' | 'storm' | 'addons';
   /** How many clusters are made; default 50. */
   clusters: number;
+  /** Addons of each in the scenario `addons`, besides the CNI; default 20. */
+  addons: number;
   /** Workers of each, besides one control plane; default 3. */
   workers: number;
   /** Whether the management API is the simulator's, or etcd and kube-apiserver; default `simulated`. */
@@ -43,8 +45,9 @@ export function readOptions(env: NodeJS.ProcessEnv): BenchOptions {
   };
   const clusters = whole('CLUSTERS', 50, 1);
   const options: BenchOptions = {
-    scenario: oneOf('SCENARIO', ['clusters', 'replace', 'storm']),
+    scenario: oneOf('SCENARIO', ['clusters', 'replace', 'storm', 'addons']),
     clusters,
+    addons: whole('ADDONS', 20, 2),
     workers: whole('WORKERS', 3, 0),
     kube: oneOf('KUBE', ['simulated', 'real']),
     latency: oneOf('LATENCY', ['none', 'realistic']),
