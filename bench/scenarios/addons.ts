@@ -51,14 +51,15 @@ export async function measureAddons(
   o: BenchOptions,
   say: (text: string) => void,
 ): Promise<AddonsFigures> {
-  const { team, names, counts } = await makeFleet(world, o, say);
   const pid = world.processes[MANAGER];
   if (pid === undefined) throw new Error('the addon-manager is no process of this system');
+  const socketsBefore = socketsOf(pid);
+  const { team, names, counts } = await makeFleet(world, o, say);
   const clusters = await watchClusters(world);
   for (let n = 0; n < o.addons; n++) await publish(world.kube, SYSTEM, n, FIRST);
   const wanted = Array.from({ length: o.addons }, (_, n) => addonName(n));
   await quiet(world);
-  const socketsBefore = socketsOf(pid);
+  // What the runtime takes for itself while it grows comes with the first clusters, not with their addons.
   const rssBefore = rssKiB(pid);
 
   /** Waits for all clusters, each timed from the start. */
