@@ -27,7 +27,7 @@ const withAddonOptions = (command: Command): Command =>
     .option('--values <file>', 'values of the addon as YAML, in place of those before; - is standard input')
     .option(
       '--set <path=value>',
-      'one value, such as retention.days=7; path- takes it away; repeat for more',
+      'one value, such as retention=7d; path- takes it away; repeat for more',
       collect,
       [],
     )
@@ -139,7 +139,7 @@ there is. Values are no place for secrets: put these in a Secret and name it wit
 Examples:
   shoto create addon web prometheus
   shoto create addon web grafana --values grafana.yaml --values-from grafana-admin/values.yaml
-  shoto create addon web prometheus --set retention.days=7 --channel candidate`,
+  shoto create addon web prometheus --set retention=7d --channel candidate`,
     )
     .action(async (name: string, addon: string, o: AddonOptions & ChangeOptions, command: Command) => {
       const added = changedAddon({ name: addon }, o, c.read);
@@ -165,7 +165,7 @@ Examples:
       'after',
       `
 Examples:
-  shoto set addon web prometheus --set retention.days=30
+  shoto set addon web prometheus --set retention=30d
   shoto set addon web flannel --version 0.28.4       stay on it; --version none follows the cluster again
   shoto set addon web grafana --drift Report`,
     )
