@@ -100,6 +100,19 @@ describe('Ready of a cluster', () => {
       'RollingOut',
       /flannel/,
     ],
+    [
+      'addons wait for a credential that their region cannot give',
+      {
+        infra: [
+          yes('NetworkReady'),
+          yes('EndpointReady'),
+          no('AddonCredentialsReady', 'CredentialsRestricted', 'put a password'),
+        ],
+        status: { ...up, addons: { conditions: [no('Applied', 'CredentialsPending', 'waits')] } },
+      },
+      'CredentialsRestricted',
+      /put a password/,
+    ],
     ['nodes are not ready', { machines: { ready: false } }, 'NodesPending', /0 of 2 nodes ready, 2 joined/],
     [
       'nodes cannot be watched',
