@@ -11,6 +11,6 @@ export interface RegionRuntime {
   references: References;
   servers: Pick<ServerPoller, 'get' | 'expect' | 'forget' | 'namesOf'>;
   deletions: DeletionCap;
-  /** Services that take no application credential with access rules, once that was seen. */
-  credentialRules: { refusedBy?: readonly string[] };
+  /** A service that takes no application credential with access rules, once that was seen. */
+  credentialRules: { refusedBy?: string };
 }

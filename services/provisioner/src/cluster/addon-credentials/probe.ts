@@ -11,8 +11,8 @@ import type { ClusterPass } from '../pass.ts';
 
 /** One harmless call to each service that addons work with. */
 const CALLS: readonly [string, (c: OpenStack, o: CallOptions) => Promise<unknown>][] = [
-  ['compute', (c, o) => first(c.compute.client, '/servers', o)],
   ['network', (c, o) => first(c.network.client, '/networks', o)],
+  ['compute', (c, o) => first(c.compute.client, '/servers', o)],
   ['block storage', (c, o) => first(c.blockStorage.client, '/volumes', o)],
   ['load balancer', (c, o) => first(c.loadBalancer.client, '/lbaas/loadbalancers', o)],
 ];
@@ -21,12 +21,16 @@ const first = (client: OpenStack['compute']['client'], path: string, o: CallOpti
   client.request({ method: 'GET', path, query: { limit: 1 } }, o);
 
 /**
- * Which services refuse a credential with access rules: a service whose operator did not set `service_type` in `[keystone_authtoken]` takes none at all.
+ * A service that refuses a credential with access rules: one whose operator did not set `service_type` in `[keystone_authtoken]` takes none at all.
  * Services that the cloud does not have refuse nothing.
  *
+ * @returns undefined where none refuses
  * @throws {RetryableError} `CredentialRefused` when Keystone itself does not take it
  */
-export async function refusals(pass: ClusterPass, credential: { id: string; secret: string }): Promise<string[]> {
+export async function refusal(
+  pass: ClusterPass,
+  credential: { id: string; secret: string },
+): Promise<string | undefined> {
   const { region, key, signal } = pass;
   const client = createClient(
     { ...region.cloud.client.config, auth: { type: 'application-credential', ...credential } },
@@ -37,10 +41,9 @@ export async function refusals(pass: ClusterPass, credential: { id: string; secr
       `try the new application credential of the addons of ${key}`,
       async (_own, o) => {
         await logIn(client, key);
-        const refused = await Promise.all(
-          CALLS.map(async ([service, call]) => ((await isRefused(call(client, o))) ? [service] : [])),
-        );
-        return refused.flat();
+        // One after the other: a cloud that refuses is asked no more than it must be, and no call outlives the client.
+        for (const [service, call] of CALLS) if (await isRefused(call(client, o))) return service;
+        return undefined;
       },
       signal,
     );

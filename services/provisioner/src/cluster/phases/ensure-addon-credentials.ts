@@ -12,7 +12,7 @@ import {
   OVERLAP_MS,
   ROTATE_MS,
 } from '../addon-credentials/needs.ts';
-import { refusals } from '../addon-credentials/probe.ts';
+import { refusal } from '../addon-credentials/probe.ts';
 import { credentialName, credentialRequest, restricted } from '../addon-credentials/request.ts';
 import { deleteSecret, type Held, readSecret, writeSecret } from '../addon-credentials/secret.ts';
 import { type ClusterPass, found } from '../pass.ts';
@@ -189,11 +189,11 @@ async function create(
       throw e;
     });
   if (request.access_rules) {
-    const refusedBy = await refusals(pass, made);
-    if (refusedBy.length > 0) {
+    const refusedBy = await refusal(pass, made);
+    if (refusedBy !== undefined) {
       pass.d.log.warn(
-        { region: pass.region.region.metadata.name, services: refusedBy },
-        'services take no application credentials with access rules: those of addons go without',
+        { region: pass.region.region.metadata.name, service: refusedBy },
+        'this service takes no application credentials with access rules: those of addons go without',
       );
       rulesOf(pass).refusedBy = refusedBy;
       await revoke(pass, made.id);
