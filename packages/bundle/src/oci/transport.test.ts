@@ -97,6 +97,18 @@ describe('a registry that wants a token', () => {
   });
 });
 
+describe('a registry that wants a password', () => {
+  it('gets it with each request, those at the same time too', async () => {
+    const host = await serve((q, r) => {
+      if (q.headers.authorization === BASIC) return json(r, { tags: ['1.0.0'] });
+      json(r, {}, 401, { 'www-authenticate': 'Basic realm="r"' });
+    });
+    const client = connect(host, { credentials: CREDENTIALS });
+    const all = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => client.tags(name)));
+    expect(all).toEqual(Array.from({ length: 6 }, () => ['1.0.0']));
+  });
+});
+
 describe('a redirect', () => {
   it('to a store is followed, without who we are', async () => {
     const blob = Buffer.from('content');

@@ -103,7 +103,7 @@ export class Transport {
       }
       const challenge =
         answer.status === 401 && home && !asked ? challengeOf(first(answer.headers['www-authenticate'])) : undefined;
-      const credential = challenge ? await this.#answerTo(challenge, scope, ask.what) : undefined;
+      const credential = challenge ? await this.#answerTo(challenge, scope, ask.what, authorization) : undefined;
       if (credential !== undefined) {
         await discard(answer);
         authorization = credential;
@@ -191,11 +191,20 @@ export class Transport {
     return token && token.until > this.#now() ? token.authorization : undefined;
   }
 
-  /** What to come with the next time; undefined where we have nothing that the registry asks for. */
-  async #answerTo(challenge: Challenge, scope: string, what: string): Promise<string | undefined> {
+  /**
+   * What to come with the next time; undefined where we have nothing that the registry asks for.
+   *
+   * @param sent - what we came with; others may have learnt meanwhile what the registry wants
+   */
+  async #answerTo(
+    challenge: Challenge,
+    scope: string,
+    what: string,
+    sent: string | undefined,
+  ): Promise<string | undefined> {
     const { credentials, plainHttp = false } = this.#o;
     if (challenge.scheme === 'basic') {
-      if (!credentials || this.#basic) return undefined;
+      if (!credentials || sent !== undefined) return undefined;
       this.#basic = true;
       return basic(credentials);
     }
