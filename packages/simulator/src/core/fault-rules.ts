@@ -29,14 +29,19 @@ interface Loaded<Match, Action> {
 /** The rules that are in force. Delays add up; of the others the first that hits wins, after the delays. */
 export class FaultRules<Match, Action extends { type: string }, Request> {
   readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #random: Pick<Random, 'next'>;
   readonly #fits: (match: Match, request: Request) => boolean;
   readonly #prefix: string;
   #rules: Loaded<Match, Action | Delay>[] = [];
   #serial = 0;
 
   /** @param prefix - of the ids of rules that are given without one */
-  constructor(clock: Clock, random: Random, prefix: string, fits: (match: Match, request: Request) => boolean) {
+  constructor(
+    clock: Clock,
+    random: Pick<Random, 'next'>,
+    prefix: string,
+    fits: (match: Match, request: Request) => boolean,
+  ) {
     this.#clock = clock;
     this.#random = random;
     this.#prefix = prefix;

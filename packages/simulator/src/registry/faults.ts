@@ -56,7 +56,7 @@ export interface RegistryRequest {
 
 /** The rules for the registry that are in force. */
 export class RegistryFaults extends FaultRules<RegistryFaultMatch, RegistryFaultAction, RegistryRequest> {
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Pick<Random, 'next'>) {
     super(clock, random, 'registry-fault', fits);
   }
 }

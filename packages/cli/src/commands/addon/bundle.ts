@@ -1,8 +1,9 @@
-import { type BundleContent, BundleError, fits, type JsonObject, kubernetesData, readBundleDir } from '@shoto/bundle';
+import { type BundleContent, fits, type JsonObject, kubernetesData, pullBundle, readBundleDir } from '@shoto/bundle';
 import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { parseValues } from '../cluster-addon.ts';
+import { isReference, type RegistryOptions, referenceOf, told, withRegistry } from './registry.ts';
 
 /** What a bundle is rendered with, as its author gives it. */
 export interface RenderOptions {
@@ -15,18 +16,16 @@ export const withRenderOptions = (command: Command): Command =>
     .option('--values <file>', 'values as YAML; none: the defaults of the schema; - is standard input')
     .option('--facts <file>', 'facts of a cluster as YAML, over sample ones; - is standard input');
 
-/** Lets errors of a bundle be told as they are: each problem in a line of its own. */
-export async function told<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (e) {
-    if (!(e instanceof BundleError)) throw e;
-    throw new CliError(EXIT.failed, `${e.reason}\n  ${e.message.split('; ').join('\n  ')}`);
-  }
+/**
+ * Reads a bundle: in a folder, or in a registry by `oci://host/prefix/name:version`.
+ *
+ * @throws {CliError} with file, line, column and path of everything that is wrong
+ */
+export async function readBundle(c: Context, from: string, o: RegistryOptions = {}): Promise<BundleContent> {
+  if (!isReference(from)) return told(readBundleDir(from));
+  const { url, name, reference } = await referenceOf(from);
+  return withRegistry(c, url, o, async (client) => (await pullBundle(client, name, reference)).content);
 }
-
-/** Reads the bundle in a folder. @throws {CliError} with file, line, column and path of everything that is wrong */
-export const readBundle = (dir: string): Promise<BundleContent> => told(readBundleDir(dir));
 
 /** Reads a file of values, or of facts. */
 export const mapping = (c: Context, file: string | undefined): JsonObject =>

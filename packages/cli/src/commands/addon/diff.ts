@@ -6,9 +6,10 @@ import { CliError, EXIT } from '../../errors.ts';
 import { apply, Kinds, namespacesOf } from './api.ts';
 import { mapping, type RenderOptions, readBundle, versionMeant, withRenderOptions } from './bundle.ts';
 import { type Change, changeOf, changeText } from './changes.ts';
+import { type RegistryOptions, withRegistryOptions } from './registry.ts';
 import { rendered } from './render.ts';
 
-interface Options extends RenderOptions {
+interface Options extends RenderOptions, RegistryOptions {
   against?: string;
   kubeconfig?: string;
   context?: string;
@@ -76,15 +77,20 @@ async function againstCluster(bundle: BundleContent, client: KubeClient, o: Inpu
 
 /** `shoto addon diff`. */
 export function diffCommand(addon: Command, c: Context): void {
-  withRenderOptions(
-    addon
-      .command('diff')
-      .description('show what a bundle would change: on a cluster, or against another version of it')
-      .argument('<folder>', 'the bundle')
-      .option('--against <folder>', 'another version of it')
-      .option('--kubeconfig <file>', 'a cluster: asked by server-side dry run')
-      .option('--context <name>', 'context of the kubeconfig')
-      .option('--kubernetes <version>', 'with --against: for this version; default: the newest known one of its range'),
+  withRegistryOptions(
+    withRenderOptions(
+      addon
+        .command('diff')
+        .description('show what a bundle would change: on a cluster, or against another version of it')
+        .argument('<folder>', 'the bundle')
+        .option('--against <bundle>', 'another version of it, in a folder or a registry')
+        .option('--kubeconfig <file>', 'a cluster: asked by server-side dry run')
+        .option('--context <name>', 'context of the kubeconfig')
+        .option(
+          '--kubernetes <version>',
+          'with --against: for this version; default: the newest known one of its range',
+        ),
+    ),
   )
     .option('--exit-code', 'end with 1 where there is a difference')
     .option('-o, --output <form>', 'json')
@@ -94,19 +100,19 @@ export function diffCommand(addon: Command, c: Context): void {
 Contents of Secrets are not shown. Of a cluster, give its facts: sample ones would differ.
 
 Examples:
-  shoto addon diff addons/hello/0.2.0 --against addons/hello/0.1.0
+  shoto addon diff addons/hello/0.2.0 --against oci://registry.example.com/addons/hello:0.1.0
   shoto addon diff hello --kubeconfig kubeconfig --facts facts.yaml`,
     )
     .action(async (folder: string, o: Options) => {
       if (o.output !== undefined && o.output !== 'json') throw new CliError(EXIT.usage, `-o ${o.output}: choose json`);
       if ((o.against === undefined) === (o.kubeconfig === undefined))
         throw new CliError(EXIT.usage, 'give --against or --kubeconfig');
-      const bundle = await readBundle(folder);
+      const bundle = await readBundle(c, folder);
       const input = { values: mapping(c, o.values), facts: mapping(c, o.facts) };
       let changes: Change[];
       if (o.kubeconfig === undefined) {
         const version = await versionMeant(bundle, o.kubernetes);
-        changes = await againstVersion(bundle, await readBundle(o.against!), input, version);
+        changes = await againstVersion(bundle, await readBundle(c, o.against!, o), input, version);
       } else {
         const connection = connectionFromKubeconfig({
           text: c.read(o.kubeconfig),

@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { collect } from '../create.ts';
-import { mapping, type RenderOptions, readBundle, told, withRenderOptions } from './bundle.ts';
+import { mapping, type RenderOptions, readBundle, withRenderOptions } from './bundle.ts';
+import { type RegistryOptions, told, withRegistryOptions } from './registry.ts';
 
-interface Options extends RenderOptions {
+interface Options extends RenderOptions, RegistryOptions {
   mirror: string[];
   against?: string;
   output?: string;
@@ -13,13 +14,15 @@ interface Options extends RenderOptions {
 
 /** `shoto addon lint`. */
 export function lintCommand(addon: Command, c: Context): void {
-  withRenderOptions(
-    addon
-      .command('lint')
-      .description('look a bundle over for what breaks people')
-      .argument('<folder>', 'the bundle')
-      .option('--mirror <prefix>', 'registry and folder that images must come from; repeat for more', collect, [])
-      .option('--against <folder>', 'the version before: its CRDs must still hold'),
+  withRegistryOptions(
+    withRenderOptions(
+      addon
+        .command('lint')
+        .description('look a bundle over for what breaks people')
+        .argument('<folder>', 'the bundle')
+        .option('--mirror <prefix>', 'registry and folder that images must come from; repeat for more', collect, [])
+        .option('--against <bundle>', 'the version before, in a folder or a registry: its CRDs must still hold'),
+    ),
   )
     .option('-o, --output <form>', 'json')
     .addHelpText(
@@ -29,12 +32,12 @@ Ends with 1 where there is an error. It is checked against what each Kubernetes 
 
 Examples:
   shoto addon lint hello
-  shoto addon lint addons/hello/0.2.0 --against addons/hello/0.1.0 --mirror registry.example.com/mirror`,
+  shoto addon lint addons/hello/0.2.0 --against oci://registry.example.com/addons/hello:0.1.0 --mirror registry.example.com/mirror`,
     )
     .action(async (folder: string, o: Options) => {
       if (o.output !== undefined && o.output !== 'json') throw new CliError(EXIT.usage, `-o ${o.output}: choose json`);
-      const bundle = await readBundle(folder);
-      const against = o.against === undefined ? undefined : await readBundle(o.against);
+      const bundle = await readBundle(c, folder);
+      const against = o.against === undefined ? undefined : await readBundle(c, o.against, o);
       const facts = mapping(c, o.facts);
       const findings = await told(
         lint(bundle, {

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { Context } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { mapping, type RenderOptions, readBundle, told, versionMeant, withRenderOptions } from './bundle.ts';
+import { mapping, type RenderOptions, readBundle, versionMeant, withRenderOptions } from './bundle.ts';
+import { told } from './registry.ts';
 
 /** Renders a bundle with what an author gives: sample facts under those of a file. */
 export function rendered(
@@ -34,7 +35,7 @@ Examples:
     .action(async (folder: string, o: RenderOptions & { kubernetes?: string; output: string }) => {
       if (o.output !== 'yaml' && o.output !== 'json')
         throw new CliError(EXIT.usage, `-o ${o.output}: choose yaml or json`);
-      const bundle = await readBundle(folder);
+      const bundle = await readBundle(c, folder);
       const { objects } = await rendered(bundle, {
         values: mapping(c, o.values),
         facts: mapping(c, o.facts),

@@ -112,7 +112,7 @@ Examples:
     )
     .action(async (folder: string, o: Options) => {
       if (o.output !== undefined && o.output !== 'json') throw new CliError(EXIT.usage, `-o ${o.output}: choose json`);
-      const bundle = await readBundle(folder);
+      const bundle = await readBundle(c, folder);
       const input = { values: mapping(c, o.values), facts: mapping(c, o.facts) };
       const results: Result[] = [];
       const say = (r: Result): void => {
