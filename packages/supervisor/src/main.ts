@@ -46,7 +46,7 @@ export OS_CLIENT_CONFIG_FILE="${join(DIR, 'clouds.yaml')}" OS_CLOUD=shoto
 case ":$PATH:" in *":${join(DIR, 'bin')}:"*) ;; *) export PATH="${join(DIR, 'bin')}:$PATH" ;; esac
 # The administrator's: export SHOTO_TOKEN=${system.tokens.admin}
 # The management cluster: export KUBECONFIG="${join(DIR, 'kubeconfig')}"
-${system.simulator ? `# The registry: ${system.simulator.registryUrl}\n# The simulator's faults, latencies and quotas: ${system.simulator.adminUrl}\n` : ''}`,
+${system.simulator ? `export SHOTO_ADDON_REGISTRY=${system.simulator.registryUrl.replace(/^https?:/, 'oci:')}/addons\n# The simulator's faults, latencies and quotas: ${system.simulator.adminUrl}\n` : ''}`,
     secret,
   );
   console.log(`up. Now: . .shoto/env && shoto create cluster web

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MEDIA_TYPES, type PackedBundle, readConfig, readOciManifest, sha256 } from '@shoto/bundle';
+import { MEDIA_TYPES, type OciManifest, type PackedBundle, readConfig, sha256 } from '@shoto/bundle';
 import { CliError, EXIT } from '../../errors.ts';
 
 const LAYOUT = 'oci-layout';
@@ -42,9 +42,9 @@ export async function readLayout(dir: string): Promise<PackedBundle> {
   const [first, more] = index.manifests ?? [];
   if (!first || more) throw broken('it must hold one bundle');
   const manifest = await blob(first.digest);
-  const oci = readOciManifest(manifest);
-  const config = await blob(oci.config.digest);
-  const layer = await blob(oci.layers[0]?.digest ?? '');
+  const oci = JSON.parse(Buffer.from(manifest).toString('utf8')) as Partial<OciManifest>;
+  const config = await blob(String(oci.config?.digest));
+  const layer = await blob(String(oci.layers?.[0]?.digest));
   const { name, version } = readConfig(config);
   return { name, version, digest: first.digest, manifest, config, layer };
 }
