@@ -33,7 +33,7 @@ soak: install redis ## the model-based test with RUNS=1000 sequences, and every 
 test-real: install redis ## the same stories on real etcd, kube-apiserver and OpenStack (root, Debian 12)
 	@$(NODE) e2e/test-real.ts
 
-e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address|cattle
+e2e-real: install redis ## a cluster on machines that run kubeadm (root, Debian 12); VARIANT=default|ha|artifacts|floating-ip|machine-address|cattle|addons
 	@E2E_VARIANT=$(or $(VARIANT),$(E2E_VARIANT),default) $(NODE) e2e/e2e-real.ts
 
 bench: install redis ## figures; CLUSTERS=50 WORKERS=3 KUBE=simulated|real LATENCY=none|realistic SCENARIO=clusters|replace|storm|addons

@@ -1,7 +1,7 @@
 /**
  * `make e2e-real`: a cluster on machines that run kubeadm, from the command line to nothing left.
  *
- * E2E_VARIANT says which: `default`, `ha`, `artifacts`, `floating-ip`, `machine-address` or `cattle` (`make e2e-real VARIANT=ha`).
+ * E2E_VARIANT says which: `default`, `ha`, `artifacts`, `floating-ip`, `machine-address`, `cattle` or `addons` (`make e2e-real VARIANT=ha`).
  * The lab's OpenStack (Nova with lxc machines, Octavia) is installed and started where it is not there. Against another
  * OpenStack: E2E_CLOUDS_FILE, E2E_CLOUD, E2E_IMAGE, E2E_EXTERNAL_NETWORK, E2E_CHECKIN_HOST, and where they differ E2E_VERSION,
  * E2E_CONTROL_PLANE_FLAVOR, E2E_WORKER_FLAVOR, E2E_IMAGE_REPOSITORY, E2E_ZONES. E2E_KEEP=1 leaves everything as it is when it fails.
@@ -11,6 +11,7 @@ import { apiServerBinaries } from './lab/cache.ts';
 import { current } from './lab/openstack.ts';
 import { difference, type Holdings, holdings } from './leftovers.ts';
 import { until } from './poll.ts';
+import { addons } from './real-machines/addons.ts';
 import { artifacts } from './real-machines/artifacts.ts';
 import { cattle } from './real-machines/cattle.ts';
 import { standard } from './real-machines/default.ts';
@@ -27,6 +28,7 @@ const VARIANTS: Record<string, Variant> = {
   'floating-ip': floatingIp,
   'machine-address': machineAddress,
   cattle,
+  addons,
 };
 
 const started = Date.now();

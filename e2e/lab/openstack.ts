@@ -110,10 +110,16 @@ export interface MachineOutput {
  * Runs a command as root inside a machine of the libvirt profile (virt_type=lxc), from the host: no ssh, no network.
  *
  * @param serverId - Nova's UUID
+ * @param input - what it reads
  * @returns the command's own exit code, whatever it is
  * @throws Error when Nova has no such server; exit code 69 when the machine does not run
  */
-export async function inMachine(lab: OpenStackLab, serverId: string, command: string[]): Promise<MachineOutput> {
+export async function inMachine(
+  lab: OpenStackLab,
+  serverId: string,
+  command: string[],
+  input = '',
+): Promise<MachineOutput> {
   const session = await Session.open(lab.cloudsFile, 'admin');
   const { server } = (await session.json('compute', 'GET', `/servers/${serverId}`)) as {
     server: { 'OS-EXT-SRV-ATTR:instance_name': string };
@@ -121,7 +127,7 @@ export async function inMachine(lab: OpenStackLab, serverId: string, command: st
   const output: ProcessOutput = await $({
     quiet: true,
     nothrow: true,
-    input: '',
+    input,
   })`${join(here, 'lxc-exec')} ${server['OS-EXT-SRV-ATTR:instance_name']} ${command}`;
   return { exitCode: output.exitCode ?? 255, stdout: output.stdout, stderr: output.stderr };
 }

@@ -56,10 +56,15 @@ export const machinesOf = async ({ world }: Scene, cluster = 'web'): Promise<Mac
  * Runs a command as root inside a machine of the lab.
  * @throws {Error} when the Machine has no server
  */
-export async function inside(lab: OpenStackLab, machine: Machine, command: string[]): Promise<MachineOutput> {
+export async function inside(
+  lab: OpenStackLab,
+  machine: Machine,
+  command: string[],
+  input = '',
+): Promise<MachineOutput> {
   const id = machine.status?.server?.id;
   if (!id) throw new Error(`${machine.metadata.name} has no server`);
-  return await inMachine(lab, id, command);
+  return await inMachine(lab, id, command, input);
 }
 
 /** Throws unless it holds. */

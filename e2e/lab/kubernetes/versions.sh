@@ -9,7 +9,7 @@ HELM=v3.20.2 KWOK=v0.7.0
 REPO=${K8S_REPO:-registry.shoto.local/k8s}
 # Addons: two of those that move with a cluster from one minor to the next
 FLANNELS=(v0.28.4 v0.28.10)
-METRICS_SERVER=(v0.8.0 v0.9.0)
+METRICS_SERVER=(v0.8.0)
 PROMETHEUS=(v3.16.0) NODE_EXPORTER=(v1.12.1)
 CSI_PROVISIONER=v5.3.0 CSI_ATTACHER=v4.12.0 CSI_RESIZER=v1.14.0 CSI_SNAPSHOTTER=v8.4.0 CSI_SANITY=v5.3.1
 # Stand-ins of the lab's own (standins/), tagged as what they stand for

@@ -9,6 +9,8 @@ kubernetes_files() {
   [ $KIND = plain ] || install -m 755 "$bin/kubelet" "$bin/kubeadm" "$bin/kubectl" "$tree/usr/bin/"
   install -m 755 "$CACHE"/node/bin/{containerd,containerd-shim-runc-v2,ctr} "$tree/usr/bin/"
   install -m 755 "$CACHE/node/bin/runc" "$tree/usr/sbin/runc"
+  # csi-sanity, and what it looks at, outside of any container
+  [ $KIND != addons ] || install -m 755 "$CACHE"/addons/csi-sanity/*/bin/csi-sanity "$CACHE"/addons/cinder-csi-plugin/$CINDER_CSI/bin/cinder-csi-plugin "$tree/usr/local/bin/"
   mkdir -p "$tree"/opt/cni/bin "$tree"/etc/{containerd,cni/net.d,kubernetes/manifests} "$tree/etc/systemd/system/kubelet.service.d"
   install -m 755 "$CACHE"/node/cni/* "$tree/opt/cni/bin/"
   cat >"$tree/etc/containerd/config.toml" <<C
