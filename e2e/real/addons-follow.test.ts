@@ -42,10 +42,6 @@ const ADDONS: Record<string, [before: string, after: string]> = {
   grafana: ['13.1.1', '13.1.1'],
 };
 
-/** Whether a bundle, by its name, is one of an addon that is asked for. */
-const isOf = (bundle: string): boolean =>
-  Object.keys(ADDONS).some((a) => bundle.startsWith(`${a}-`) && /^\d/.test(bundle.slice(a.length + 1)));
-
 let management: ManagementCluster;
 let workload: ManagementCluster;
 let kube: KubeClient;
@@ -112,7 +108,7 @@ describe.skipIf(!TO)('a cluster whose API server moves to the next minor', () =>
       ...(await documentsIn(join(ROOT, 'crds'))),
       ...(await documents(join(ROOT, 'deploy/namespaces.yaml'))),
       ...catalogue(simulatedCloud('http://127.0.0.1:1'), 1),
-      ...(await bundles(join(ROOT, 'deploy/addons'), SYSTEM)).filter((s) => isOf(s.metadata.name)),
+      ...(await bundles(join(ROOT, 'deploy/addons'), SYSTEM, Object.keys(ADDONS))),
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: PLACE.namespace } },
     ]);
     kube = new KubeClient({
