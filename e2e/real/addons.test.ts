@@ -3,8 +3,9 @@ import { parse } from 'yaml';
 import { Applier } from '../addons/apply.ts';
 import { fitting, renderShipped } from '../addons/shipped.ts';
 import { type ManagementCluster, startManagementCluster } from '../lab/management-cluster.ts';
+import { realVersions } from '../lab/minors.ts';
 
-describe.each(['v1.35.4', 'v1.36.3'])('a kube-apiserver %s', (version) => {
+describe.each(realVersions())('a kube-apiserver %s', (version) => {
   let cluster: ManagementCluster;
   let applier: Applier;
   beforeAll(async () => {
