@@ -6,16 +6,27 @@ import {
   DEPLOYMENTS,
   type HasMeta,
   KubeClient,
+  type ResourceType,
   STATEFULSETS,
 } from '@shoto/kube';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { difference, type Holdings, holdings } from '../leftovers.ts';
 import { until } from '../poll.ts';
 import { kubeconfigFile, startWorld, tier, type World } from '../world.ts';
 
 const TEST_MS = 600_000;
 const NAME = 'team';
+const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
+const STORAGE_CLASSES: ResourceType = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  plural: 'storageclasses',
+  kind: 'StorageClass',
+  namespaced: false,
+};
 
 let world: World;
+let before: Holdings;
 let client: KubeClient | undefined;
 const cluster = async () =>
   (await world.management.get<Cluster>(resourceOf(ClusterKind), {
@@ -27,6 +38,7 @@ const cluster = async () =>
 describe.runIf(tier !== 'api')('a cluster of the template standard', () => {
   beforeAll(async () => {
     world = await startWorld();
+    before = await holdings(world.cloud);
   }, TEST_MS);
   afterAll(async () => {
     await client?.close();
@@ -50,12 +62,14 @@ describe.runIf(tier !== 'api')('a cluster of the template standard', () => {
     );
     expect(addons?.items?.map((i) => i.name).sort()).toEqual([
       'cert-manager',
+      'cinder-csi',
       'flannel',
       'grafana',
       'kube-state-metrics',
       'metrics-server',
       'node-exporter',
       'node-problem-detector',
+      'openstack-cloud-controller-manager',
       'prometheus',
       'snapshot-controller',
       'traefik',
@@ -87,9 +101,11 @@ describe.runIf(tier !== 'api')('a cluster of the template standard', () => {
       'certificates.yaml',
       'cluster.yaml',
       'ingress.yaml',
+      'load-balancers.yaml',
       'metrics-server.yaml',
       'node-problems.yaml',
       'nodes.yaml',
+      'volumes.yaml',
       'workloads.yaml',
     ]);
   });
@@ -100,5 +116,26 @@ describe.runIf(tier !== 'api')('a cluster of the template standard', () => {
     expect(available).toMatchObject({ 'kube-flannel-ds': 6, 'node-exporter': 6, 'node-problem-detector': 6 });
     const all = [...(await client!.listAll<HasMeta>(DEPLOYMENTS)), ...(await client!.listAll<HasMeta>(STATEFULSETS))];
     expect(all.map((o) => o.metadata.name)).toEqual(expect.arrayContaining(['grafana', 'prometheus', 'traefik']));
+  });
+
+  it('makes volumes by the class that claims get without asking', async () => {
+    const classes = await client!.listAll<HasMeta>(STORAGE_CLASSES);
+    expect(classes.map((c) => [c.metadata.name, c.metadata.annotations?.[DEFAULT_CLASS] ?? 'false']).sort()).toEqual([
+      ['cinder', 'true'],
+      ['cinder-retain', 'false'],
+    ]);
+  });
+
+  it('goes without a trace, addons first', { timeout: TEST_MS }, async () => {
+    const { code, stdout, stderr } = await world.shoto('delete', 'cluster', NAME, '--timeout', '6m');
+    expect(code, `${stdout}${stderr}`).toBe(0);
+    await until(
+      'nothing left in the cloud',
+      async () => {
+        const rest = difference(before, await holdings(world.cloud));
+        return rest.length === 0 ? true : Promise.reject(new Error(rest.join(', ')));
+      },
+      60_000,
+    );
   });
 });

@@ -59,7 +59,9 @@ const STANDARD_ADDONS = [
   'node-exporter',
   'grafana',
   'node-problem-detector',
+  'openstack-cloud-controller-manager',
   'snapshot-controller',
+  'cinder-csi',
   'traefik',
   'cert-manager',
 ];
@@ -121,7 +123,7 @@ export function catalogue(cloud: Cloud, checkInPort: number): Seed[] {
     }),
     kind('standard', 'ClusterTemplate', {
       description:
-        'Three control planes, three workers, and what a team expects: metrics, dashboards, alerts, ingress, certificates',
+        'Three control planes, three workers, and what a team expects: volumes, load balancers, metrics, dashboards, alerts, ingress, certificates',
       region: REGION,
       release: cloud.releases[0]!.name,
       controlPlane: { count: 3, flavor: cloud.flavors.controlPlane },
