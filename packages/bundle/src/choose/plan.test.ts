@@ -82,6 +82,13 @@ describe('the plan of a cluster’s addons', () => {
     expect(p.blocked[0]!.message).toContain('any release on offer (v1.35.4, v1.36.2) (9.0.0 is for >=1.99)');
   });
 
+  it('gives a cluster on a release that is withdrawn what fits it all the same', () => {
+    const p = plan(['flannel'], [bundle('flannel', '9.0.0', '1.35')], { offered: ['v1.36.2'] });
+    expect(shape(p)).toEqual(['flannel install - -> 9.0.0']);
+    expect(p.settled).toBe(false);
+    expect(p.blocked).toEqual([]);
+  });
+
   it('tells an unknown name, an unknown version, an empty channel and a version that does not fit apart', () => {
     const edge = bundle('calico', '1.0.0', '>=1.30', { channel: 'edge' });
     const p = plan(

@@ -114,15 +114,14 @@ export function planAddons<B extends Choosable>(input: PlanInput<B>): AddonsPlan
     const now = allowed.filter((b) => fits(b.spec.kubernetes, input.current));
     const both = now.filter((b) => input.next === undefined || fits(b.spec.kubernetes, input.next));
     if (all.length === 0) block(w.name, 'NoBundle', noBundleText(input.bundles, w));
-    else if (input.offered && !all.some((b) => input.offered!.some((v) => fits(b.spec.kubernetes, v))))
-      block(
-        w.name,
-        'RangeUnmet',
-        unfitText(w, all, refusals, `any release on offer (${input.offered.join(', ') || 'there is none'})`),
-      );
-    else if (now.length === 0)
-      block(w.name, 'NoBundleFits', unfitText(w, all, refusals, `Kubernetes ${input.current}`));
-    else if (both.length === 0)
+    else if (now.length === 0) {
+      const offered = input.offered;
+      const isUnmet = offered && !all.some((b) => offered.some((v) => fits(b.spec.kubernetes, v)));
+      const what = isUnmet
+        ? `any release on offer (${offered.join(', ') || 'there is none'})`
+        : `Kubernetes ${input.current}`;
+      block(w.name, isUnmet ? 'RangeUnmet' : 'NoBundleFits', unfitText(w, all, refusals, what));
+    } else if (both.length === 0)
       block(
         w.name,
         'NoBundleFitsNext',
