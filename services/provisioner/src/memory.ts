@@ -54,6 +54,15 @@ export interface ClusterMemory {
   routed?: boolean;
   /** When the credential of the addons was last looked at, and for which region as it was then. */
   addonCredentials?: { region: object; at: number };
+  /** A credential for addons that was made and is still to be tried and stored; its secret is nowhere else. */
+  madeCredential?: {
+    id: string;
+    secret: string;
+    projectId: string;
+    createdAt: string;
+    expiresAt: string;
+    withRules: boolean;
+  };
   /** When the status was last written. */
   wroteAt?: number;
   /** UIDs of Machines whose deletion was asked for: the watch may not show it yet. */

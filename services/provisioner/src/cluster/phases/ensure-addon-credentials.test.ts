@@ -291,6 +291,14 @@ describe('a Keystone that fails', () => {
     await expectInUse();
     expect((await scene.credentials()).map((c) => c.id)).toEqual([current()?.id]);
   });
+  it('that is too slow to try a new one in the same pass: the next pass of the process tries it, and makes no other', async () => {
+    scene.cloud.state.faults.add({ match: { operation: 'neutron.network.list' }, count: 4, action: { type: 'hang' } });
+    await expect(scene.pass(ensure)).rejects.toMatchObject({ kind: 'retryable' });
+    const [made] = await scene.credentials();
+    for (let passes = 0; passes < 6 && !current(); passes++) await scene.again(ensure).catch(() => {});
+    expect(current()?.id).toBe(made?.id);
+    await expectInUse();
+  });
   it('that shows two of a name: none of them is of use, and both are discarded and said', async () => {
     await scene.user.identity.applicationCredentials.create({
       name: `shoto-addons-${UID}-1`,

@@ -3,6 +3,7 @@ import { WaitingError } from '@shoto/reconciler';
 import type { ApplicationCredential, ApplicationCredentialCreate, TokenInfo } from 'openstack-client-ts';
 import { isForbidden, isNotFound } from '../../cloud/errors.ts';
 import { CONDITIONS, good } from '../../conditions.ts';
+import type { ClusterMemory } from '../../memory.ts';
 import { isOwned, ownedBy } from '../../names.ts';
 import {
   type AddonCredentials,
@@ -109,11 +110,15 @@ async function make(pass: ClusterPass, why: 'age' | 'loss'): Promise<void> {
   const stored = await readSecret(pass);
   const earlier = await byName(pass, credentialName(owner, serial));
   const adopted = earlier.find((c) => c.id === stored?.held.id && c.project_id === token.project?.id);
+  // Made by this process, on a cloud too slow to try it in the same pass.
+  const made = pass.memory.madeCredential;
+  const untried =
+    made?.withRules === (request().access_rules !== undefined) ? earlier.find((c) => c.id === made.id) : undefined;
   await removeStrays(
     pass,
-    earlier.filter((c) => c !== adopted),
+    earlier.filter((c) => c !== adopted && c !== untried),
   );
-  const held = adopted && stored ? stored.held : await create(pass, token, request);
+  const held = adopted && stored ? stored.held : await create(pass, token, request, untried && made);
   const now = d.clock.now();
   await writeSecret(pass, held, stored);
   const revokeAt = timestamp(why === 'age' ? now + OVERLAP_MS : now);
@@ -134,6 +139,7 @@ async function make(pass: ClusterPass, why: 'age' | 'loss'): Promise<void> {
     },
   });
   pass.memory.addonCredentials = { region: pass.region, at: now };
+  delete pass.memory.madeCredential;
 }
 
 const rulesOf = ({ region }: ClusterPass) => region.credentialRules;
@@ -172,24 +178,18 @@ async function removeStrays(pass: ClusterPass, strays: readonly ApplicationCrede
   }
 }
 
+/** @param untried - what an earlier pass of this process made */
 async function create(
   pass: ClusterPass,
   token: TokenInfo,
   requestOf: () => ApplicationCredentialCreate,
+  untried?: ClusterMemory['madeCredential'],
 ): Promise<Held> {
   const request = requestOf();
-  const made = await pass.region.cloud
-    .call(
-      `make an application credential for the addons of ${pass.key}`,
-      (c, o) => c.identity.applicationCredentials.create(request, o),
-      pass.signal,
-    )
-    .catch((e: unknown) => {
-      if (isForbidden(e) && token.methods.includes('application_credential')) throw restricted(pass.region.region);
-      throw e;
-    });
+  const made = untried ?? (await ask(pass, token, request));
+  pass.memory.madeCredential = made;
   if (request.access_rules) {
-    const refusedBy = await refusal(pass, made);
+    const refusedBy = await refusal(pass, { id: made.id, secret: made.secret });
     if (refusedBy !== undefined) {
       pass.d.log.warn(
         { region: pass.region.region.metadata.name, service: refusedBy },
@@ -200,13 +200,33 @@ async function create(
       return await create(pass, token, requestOf);
     }
   }
-  return {
-    id: made.id,
-    secret: made.secret,
-    projectId: made.project_id,
-    createdAt: timestamp(Date.parse(`${request.expires_at}Z`) - LIFE_MS),
-    expiresAt: `${request.expires_at}Z`,
-  };
+  const { withRules: _, ...held } = made;
+  return held;
+}
+
+async function ask(
+  pass: ClusterPass,
+  token: TokenInfo,
+  request: ApplicationCredentialCreate,
+): Promise<NonNullable<ClusterMemory['madeCredential']>> {
+  try {
+    const made = await pass.region.cloud.call(
+      `make an application credential for the addons of ${pass.key}`,
+      (c, o) => c.identity.applicationCredentials.create(request, o),
+      pass.signal,
+    );
+    return {
+      id: made.id,
+      secret: made.secret,
+      projectId: made.project_id,
+      createdAt: timestamp(Date.parse(`${request.expires_at}Z`) - LIFE_MS),
+      expiresAt: `${request.expires_at}Z`,
+      withRules: request.access_rules !== undefined,
+    };
+  } catch (e) {
+    if (isForbidden(e) && token.methods.includes('application_credential')) throw restricted(pass.region.region);
+    throw e;
+  }
 }
 
 /** Revokes what was used before, once its time has come. Nothing of it is done during the emergency stop. */
