@@ -9,7 +9,6 @@ const SYSTEM = 'kube-system';
 const maps = () => w.workload.api.resource({ group: '', version: 'v1', plural: 'configmaps' });
 const map = (name: string) => maps().get({ namespace: SYSTEM, name }) as { data?: Record<string, string> } | undefined;
 const manager = () => w.addons()[0]?.status?.manager;
-const clusters = () => w.management.api.resource({ group: 'shoto.dev', version: 'v1alpha1', plural: 'clusters' });
 const SETTINGS = `/api/v1/namespaces/${SYSTEM}/configmaps/log-settings`;
 
 /** Somebody changes the settings, under a name of theirs. */

@@ -25,12 +25,7 @@ const withAddonOptions = (command: Command): Command =>
     .option('--version <version>', 'stay on this version; none: follow the cluster again')
     .option('--channel <channel>', 'take versions from stable, candidate or edge; none: stable')
     .option('--values <file>', 'values of the addon as YAML, in place of those before; - is standard input')
-    .option(
-      '--set <path=value>',
-      'one value, such as retention=7d; path- takes it away; repeat for more',
-      collect,
-      [],
-    )
+    .option('--set <path=value>', 'one value, such as retention=7d; path- takes it away; repeat for more', collect, [])
     .option(
       '--values-from <secret/key>',
       "more values, from a Secret in the tenant's namespace; none takes all away; repeat for more",
