@@ -3,11 +3,12 @@ import { z } from 'zod';
 /** What happens to one machine, or to the cluster's own addons, in a step of a plan. */
 export const PlannedAction = z.object({
   action: z
-    .enum(['create', 'replace', 'remove', 'update', 'addons'])
+    .enum(['create', 'replace', 'remove', 'update', 'addons', 'addon'])
     .describe(
-      'replace: another machine comes before this one goes; update: changed in place; addons: kube-proxy and CoreDNS.',
+      'replace: another machine comes before this one goes; update: changed in place; addons: kube-proxy and CoreDNS; addon: an addon of the cluster moves, before its machines do.',
     ),
   pool: z.string().describe('Pool; control-plane for the control plane.'),
+  addon: z.string().optional().describe('The addon that moves.'),
   machine: z.string().optional().describe('The machine that is replaced, removed or updated.'),
   because: z.array(z.string()).describe('Why, a line each.'),
   zone: z.string().optional().describe('Zone of the new machine, where it is known.'),

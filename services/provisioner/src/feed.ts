@@ -57,6 +57,8 @@ const said = ({ status: s }: Cluster) => [
   s?.controlPlane?.addonsRelease,
   s?.controlPlane?.conditions,
   s?.addons?.conditions,
+  s?.addons?.readyFor,
+  s?.addons?.blocked,
   // An addon that is gone may have been the last that needs credentials.
   s?.infrastructure?.addonCredentials?.current && s.addons?.items?.map((i) => i.name),
   s?.health?.conditions,

@@ -16,7 +16,7 @@ export function planText(cluster: string, p: ChangePlan): string {
       String(n + 1),
       a.action,
       a.pool,
-      a.machine ?? (a.action === 'create' ? 'a new machine' : '-'),
+      a.machine ?? a.addon ?? (a.action === 'create' ? 'a new machine' : '-'),
       a.zone ?? '-',
       a.because.join('; ') || '-',
     ]);

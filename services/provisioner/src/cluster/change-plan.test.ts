@@ -1,4 +1,4 @@
-import type { Cluster, ClusterSpec, Machine, Region } from '@shoto/api';
+import type { AddonBundle, Cluster, ClusterSpec, Machine, Region } from '@shoto/api';
 import { describe, expect, it } from 'vitest';
 import { aFleet, idsOfAll, machineNamed, NOW, RELEASES, several } from '../testing/fleet.ts';
 import { type ChangeAction, type ChangePlanInput, changePlan } from './change-plan.ts';
@@ -39,6 +39,78 @@ function plan(change: (spec: ClusterSpec) => void, o: Partial<ChangePlanInput> =
     actions: p.steps.flatMap((s) => s.actions),
   };
 }
+
+/** A published bundle. */
+const bundle = (addon: string, version: string, kubernetes: string) =>
+  ({
+    metadata: { name: `${addon}-${version}` },
+    spec: { addon, version, kubernetes, provides: [] },
+  }) as unknown as AddonBundle;
+
+describe('the plan of an upgrade of a cluster with addons', () => {
+  const withAddons = () => {
+    const c = cluster({ spec: { addons: [{ name: 'csi' }, { name: 'log' }] } });
+    Object.assign(c.status as object, {
+      addons: {
+        items: [
+          { name: 'csi', version: '1.35.1', healthy: true },
+          { name: 'log', version: '2.0.0', healthy: true },
+        ],
+      },
+    });
+    return c;
+  };
+  const bundles = [
+    bundle('csi', '1.35.1', '>=1.35 <1.36'),
+    bundle('csi', '1.36.0', '>=1.35 <1.37'),
+    bundle('csi', '1.37.0', '>=1.36 <1.38'),
+    bundle('log', '2.0.0', '>=1.30 <1.37'),
+  ];
+  const upgrade = (release: string) =>
+    plan((spec) => Object.assign(spec, { release }), { cluster: withAddons(), bundles });
+
+  it('shows which of them move first, before the machines of each step', () => {
+    const p = upgrade('v1.36.3');
+    expect(p.steps[0]?.actions[0]).toEqual({
+      action: 'addon',
+      pool: 'control-plane',
+      addon: 'csi',
+      because: ['csi 1.35.1 -> 1.36.0: 1.35.1 does not fit Kubernetes v1.36.3'],
+    });
+    expect(p.steps[0]?.actions[1]?.action).toBe('replace');
+    expect(p.blockers).toEqual([]);
+  });
+
+  it('names those that have no version for a minor on the way', () => {
+    const p = upgrade('v1.37.0');
+    expect(p.steps.map((s) => [s.release, s.actions[0]?.addon])).toEqual([
+      ['v1.36.3', 'csi'],
+      ['v1.37.0', 'csi'],
+    ]);
+    expect(p.blockers).toEqual([
+      {
+        reason: 'AddonHasNoVersion',
+        field: 'spec.addons',
+        message: expect.stringMatching(/^log: no published bundle of log fits Kubernetes v1\.36\.3 and v1\.37\.0/),
+      },
+    ]);
+  });
+
+  it('goes round a release whose machines never joined', () => {
+    const lost = machineNamed('cp-lost', { release: 'v1.36.1', joined: false });
+    const p = plan((spec) => Object.assign(spec, { release: 'v1.37.0' }), {
+      cluster: withAddons(),
+      bundles,
+      machines: [...machines(), lost],
+    });
+    expect(p.steps.map((s) => s.release)).toEqual(['v1.36.3', 'v1.37.0']);
+  });
+
+  it('says nothing of them for a change within a minor', () => {
+    const p = upgrade('v1.35.5');
+    expect(p.actions.filter((a) => a.action === 'addon')).toEqual([]);
+  });
+});
 
 describe('a plan of a change', () => {
   it('is empty for no change', () => {

@@ -1,4 +1,5 @@
 import {
+  type AddonBundle,
   API_VERSION,
   type Cluster,
   type ClusterSpec,
@@ -10,6 +11,7 @@ import {
   timestamp,
 } from '@shoto/api';
 import type { Deps } from '../deps.ts';
+import { type AddonMoves, addonMoves, appliedAddons } from './addon-moves.ts';
 import { healthHold } from './gates.ts';
 import type { Ids } from './ids.ts';
 import type { Removal } from './plan-control-plane.ts';
@@ -21,11 +23,13 @@ import { hasJoined, isLeaving } from './standing.ts';
 
 /** One thing that would be done. */
 export interface ChangeAction {
-  /** `addons`: kube-proxy and CoreDNS are brought to the release. */
-  action: 'create' | 'replace' | 'remove' | 'update' | 'addons';
+  /** `addons`: kube-proxy and CoreDNS are brought to the release; `addon`: an addon of the cluster moves, before its machines do. */
+  action: 'create' | 'replace' | 'remove' | 'update' | 'addons' | 'addon';
   pool: string;
   /** Name of the Machine that is there now; absent for `create` and `addons`. */
   machine?: string;
+  /** Name of the addon, for `addon`. */
+  addon?: string;
   because: string[];
   /** Zone of the new machine. */
   zone?: string;
@@ -52,6 +56,8 @@ export interface ChangePlanInput {
   machines: readonly Machine[];
   releases: readonly KubernetesRelease[];
   region: Region;
+  /** What is published; without it nothing is said of addons. */
+  bundles?: readonly AddonBundle[];
   /** What the names of `spec` mean in the cloud; without it a flavor counts as changed when its name is another. */
   ids?: Ids;
   /** Milliseconds since the epoch. */
@@ -75,7 +81,7 @@ export function changePlan(i: ChangePlanInput): ChangePlan {
     from: first.step.current ?? i.cluster.spec.release,
     to: i.spec.release,
     steps,
-    blockers: steps.length > 0 || isBehind ? blockersOf(first) : problems(first),
+    blockers: [...(steps.length > 0 || isBehind ? blockersOf(first) : problems(first)), ...world.blockers],
     notes: steps.length > 0 ? notesOf(i) : [],
   };
 }
@@ -87,12 +93,16 @@ class World {
   readonly #ids: Ids;
   progress: Progress;
   machines: Machine[];
+  /** Addons that have no version for a release on the way. */
+  readonly blockers: ChangePlan['blockers'] = [];
+  #applied: Record<string, string | undefined>;
 
   constructor(i: ChangePlanInput) {
     this.#i = i;
     this.#pools = poolsOf({ spec: i.spec }, i.region.spec.zones);
     this.#ids = i.ids ?? namesAsIds(i, this.#pools);
-    this.progress = progressOf(i.cluster, i.cluster.status?.infrastructure ?? {});
+    this.progress = progressOf({ ...i.cluster, spec: i.spec }, i.cluster.status?.infrastructure ?? {});
+    this.#applied = appliedAddons(i.cluster);
     this.machines = [...i.machines];
   }
 
@@ -123,6 +133,29 @@ class World {
       .filter((m) => !isLeaving(m))
       .map((m) => (o.joins || hasJoined(m) ? working(m, this.#i.now) : m));
     if (this.machines.some((m) => m.spec.role === 'control-plane')) this.progress.initialized = true;
+  }
+
+  /** Brings the addons to what the next release needs. @returns what moves */
+  moveAddons({ current, way }: Plan['step']): AddonMoves['moves'] {
+    const { bundles, releases, region, spec } = this.#i;
+    const next = way[0] as string;
+    const version = (name: string | undefined) => releases.find((r) => r.metadata.name === name)?.spec.version;
+    const [from, to] = [version(current), version(next)];
+    this.progress = { ...this.progress, bundles: { readyFor: next } };
+    if (!bundles || from === undefined || to === undefined) return [];
+    const { moves, blocked, applied } = addonMoves({
+      spec,
+      region,
+      bundles,
+      applied: this.#applied,
+      current: from,
+      next: to,
+    });
+    this.#applied = applied;
+    for (const { addon, message } of blocked)
+      if (!this.blockers.some((b) => b.message.startsWith(`${addon}: `)))
+        this.blockers.push({ reason: 'AddonHasNoVersion', message: `${addon}: ${message}`, field: 'spec.addons' });
+    return moves;
   }
 
   /** Carries a plan out. */
@@ -221,16 +254,21 @@ function namesAsIds({ cluster, machines, releases }: ChangePlanInput, pools: rea
 /** Runs the planner until nothing is left to do. */
 function walk(world: World): ChangePlan['steps'] {
   const log = new ActionLog();
+  let isFirst = true;
   for (let pass = 0; pass < PASSES; pass++) {
     // What has not joined by now, and is not what the change asks for, is made anew before it can: no way leads through its release.
-    world.settle({ joins: pass > 0 });
+    world.settle({ joins: !isFirst });
     const plan = world.plan();
-    log.add(plan);
-    if (plan.births.length + plan.removals.length + plan.updates.length > 0) {
-      world.apply(plan);
+    if (plan.step.waits === 'AddonBundles') {
+      log.addonsMove(plan.step.way[0] as string, world.moveAddons(plan.step));
       continue;
     }
-    if (pass === 0) continue;
+    log.add(plan);
+    const isOver = plan.births.length + plan.removals.length + plan.updates.length === 0;
+    if (!isOver) world.apply(plan);
+    const wasFirst = isFirst;
+    isFirst = false;
+    if (!isOver || wasFirst) continue;
     const { current } = plan.step;
     if (current === undefined || !addonsLag(world.progress, current)) break;
     log.addons(current, world.progress.addonsRelease);
@@ -255,6 +293,11 @@ class ActionLog {
   addons(release: string, from: string | undefined): void {
     const because = [from === undefined ? `release ${release}` : `release ${from} -> ${release}`];
     this.#push(release, { action: 'addons', pool: CONTROL_PLANE, because });
+  }
+
+  addonsMove(release: string, moves: AddonMoves['moves']): void {
+    for (const { addon, because } of moves)
+      this.#push(release, { action: 'addon', pool: CONTROL_PLANE, addon, because: [because] });
   }
 
   steps(): ChangePlan['steps'] {

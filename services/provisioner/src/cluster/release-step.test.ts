@@ -82,6 +82,19 @@ describe('the step of a cluster', () => {
     });
   });
 
+  it('waits until the addons are ready for another minor, where there are any', () => {
+    const to = (readyFor: string | undefined, machines = at(['v1.35.4'], 'v1.35.4'), release = 'v1.37.0') =>
+      stepTo(release, machines, { bundles: { readyFor } });
+    expect(to(undefined)).toMatchObject({ aim: 'v1.35.4', waits: 'AddonBundles', way: ['v1.36.3', 'v1.37.0'] });
+    expect(to('v1.35.4')).toMatchObject({ aim: 'v1.35.4', waits: 'AddonBundles' });
+    expect(to('v1.36.3')).toMatchObject({ aim: 'v1.36.3' });
+    expect(to(undefined, at(['v1.36.1'], 'v1.36.1'), 'v1.36.3')).toMatchObject({ aim: 'v1.36.3' });
+    // What was begun goes on, also where the addons are no longer ready for it.
+    expect(to(undefined, at(['v1.36.3', 'v1.35.4', 'v1.35.4']))).toMatchObject({ aim: 'v1.36.3', begun: true });
+    const born = machineNamed('cp-new', { release: 'v1.36.3', joined: false });
+    expect(to(undefined, [...at(['v1.35.4']), born])).toMatchObject({ aim: 'v1.36.3' });
+  });
+
   it('waits for nobody within a minor, so that a broken release can be left', () => {
     const addons = { configRelease: 'v1.36.1', addonsRelease: 'v1.35.4' };
     expect(stepTo('v1.36.3', at(['v1.36.1'], 'v1.35.4'), addons)).toMatchObject({ aim: 'v1.36.3' });

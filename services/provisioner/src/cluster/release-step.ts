@@ -25,6 +25,16 @@ export interface Progress {
   /** Release that kubeadm's ConfigMaps are written for, and that its addons run at. */
   configRelease?: string | undefined;
   addonsRelease?: string | undefined;
+  /** Addons of the cluster; absent where it asks for none. */
+  bundles?: Bundles | undefined;
+}
+
+/** What addon-manager says of a cluster's addons. */
+export interface Bundles {
+  /** Release that every addon fits already: the control plane may go there. */
+  readyFor?: string | undefined;
+  /** What is in the way, or what it does, in a line; absent where it says nothing. */
+  says?: string | undefined;
 }
 
 /** Where the control plane is on its way to the release that is asked for. */
@@ -40,7 +50,7 @@ export interface Step {
   /** Releases still to be walked, `aim` first where it is not `current`. */
   way: string[];
   /** What the next step waits for. */
-  waits?: 'Machines' | 'Addons';
+  waits?: 'Machines' | 'Addons' | 'AddonBundles';
   /** Why there is no way to what is asked for. */
   blocked?: Hold;
 }
@@ -87,7 +97,7 @@ export function releaseStep(i: StepInput): Step {
   const rest = way(next);
   const steps = [next, ...('steps' in rest ? rest.steps : [])];
   // What was begun goes on; a step within one minor is no step of the others.
-  const waits = floor === current && isMinor(current, next) ? waitsFor(i, current) : undefined;
+  const waits = floor === current && isMinor(current, next) ? waitsFor(i, current, next) : undefined;
   if (waits) return { ...step(current), way: steps, waits };
   return { ...step(next), way: steps, ...blockedBy(rest) };
 }
@@ -111,11 +121,14 @@ function isNext(i: StepInput, current: string, floor: string, release: string): 
 
 const isMinor = (from: string, to: string): boolean => parseRelease(from)?.minor !== parseRelease(to)?.minor;
 
-function waitsFor(i: StepInput, current: string): Step['waits'] {
+function waitsFor(i: StepInput, current: string, next: string): Step['waits'] {
   const following = new Set(i.pools.filter((p) => p.name !== CONTROL_PLANE && followed(p, current)).map((p) => p.name));
   const behind = i.machines.some((m) => following.has(m.spec.pool) && !isLeaving(m) && m.spec.release !== current);
   if (behind) return 'Machines';
-  return addonsLag(i.progress, current) ? 'Addons' : undefined;
+  if (addonsLag(i.progress, current)) return 'Addons';
+  // A machine of the step that is there already has begun it, though it did not join yet.
+  const isBorn = i.machines.some((m) => m.spec.role === 'control-plane' && !isLeaving(m) && m.spec.release === next);
+  return i.progress.bundles && i.progress.bundles.readyFor !== next && !isBorn ? 'AddonBundles' : undefined;
 }
 
 /** Whether a pool is brought to the control plane's release: it names none of its own, or one that is not there yet. */

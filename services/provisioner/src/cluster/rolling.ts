@@ -1,11 +1,12 @@
-import { type Cluster, keepOf, type Machine, timestamp } from '@shoto/api';
+import { type Cluster, findCondition, keepOf, type Machine, timestamp } from '@shoto/api';
 import type { Infrastructure } from '../memory.ts';
 import type { Plan } from './plan-machines.ts';
 import { addonsLag, type Progress } from './release-step.ts';
 
 /** What the planner goes by, of what is stored of a Cluster. */
-export function progressOf({ status }: Cluster, infra: Partial<Infrastructure>): Progress {
+export function progressOf({ spec, status }: Cluster, infra: Partial<Infrastructure>): Progress {
   const cp = status?.controlPlane;
+  const bundles = spec.addons?.length ? { readyFor: status?.addons?.readyFor, says: addonsSay(status) } : undefined;
   return {
     initialized: cp?.initialized === true,
     initMachine: cp?.initMachine,
@@ -13,7 +14,18 @@ export function progressOf({ status }: Cluster, infra: Partial<Infrastructure>):
     rollout: infra.rollout,
     configRelease: cp?.configRelease,
     addonsRelease: cp?.addonsRelease,
+    ...(bundles ? { bundles } : {}),
   };
+}
+
+/** What keeps addon-manager from saying that a cluster's addons are ready for the next release, in a line. */
+function addonsSay(status: Cluster['status']): string | undefined {
+  const { blocked = [], conditions } = status?.addons ?? {};
+  if (blocked.length > 0) return blocked.map((b) => `${b.addon}: ${b.message}`).join('; ');
+  const wrong = ['Applied', 'Healthy', 'UpToDate']
+    .map((type) => findCondition(conditions, type))
+    .find((c) => c?.status === 'False');
+  return wrong?.message;
 }
 
 /**

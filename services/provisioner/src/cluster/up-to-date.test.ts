@@ -45,6 +45,18 @@ describe('UpToDate', () => {
       'RollingOut',
       /on the way to v1\.37\.0 the control plane goes to v1\.36\.3 now$/,
     ],
+    [
+      'addons are not ready for the next minor, and nobody says why',
+      { release: 'v1.36.3', progress: { bundles: {} } },
+      'WaitingForAddonBundles',
+      /^4 of 4 machines still to be replaced: the control plane goes to v1\.36\.3 when every addon fits it: addon-manager has not said so yet/,
+    ],
+    [
+      'an addon has no version for the next minor',
+      { release: 'v1.37.0', progress: { bundles: { readyFor: 'v1.35.5', says: 'csi: no published bundle' } } },
+      'WaitingForAddonBundles',
+      /goes to v1\.36\.3 when every addon fits it: csi: no published bundle$/,
+    ],
     ['the window is closed', { plan: { spec } }, 'OutsideMaintenanceWindow', /opens at 2026-03-02T22:00:00Z$/],
     ['the fleet stands still', { plan: { stop } }, 'EmergencyStop', /ann: fire/],
     ['it is not known whether it does', { plan: { stop: 'unknown' } }, 'EmergencyStop', /not known yet/],

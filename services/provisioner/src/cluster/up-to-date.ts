@@ -51,6 +51,14 @@ export function upToDate(i: UpToDateInput, stated?: Condition): ConditionInput |
       reason: 'WaitingForAddons',
       message: `kube-proxy and CoreDNS are being brought to ${plan.step.current}; it goes on by itself`,
     });
+  if (plan.step.waits === 'AddonBundles')
+    return says({
+      reason: 'WaitingForAddonBundles',
+      message: `the control plane goes to ${plan.step.way[0]} when every addon fits it: ${
+        i.progress.bundles?.says ??
+        'addon-manager has not said so yet (status.addons.readyFor); it goes on by itself when it does'
+      }`,
+    });
   const way = plan.release === asked ? '' : `; on the way to ${asked} the control plane goes to ${plan.release} now`;
   const held = heldUp(i.machines);
   return bad(CONDITIONS.upToDate, 'RollingOut', `${progress(behind, total)}${way}${held ? `; held up${held}` : ''}`);

@@ -59,6 +59,7 @@ export async function planOf(
     machines,
     releases: d.releases(),
     region,
+    bundles: d.bundles(),
     ...(ids ? { ids } : {}),
     now: d.clock.now(),
     stop: d.emergencyStop(),
