@@ -1,3 +1,4 @@
+import { helmTemplate } from '@shoto/bundle';
 import { connectionFromKubeconfig, countRequests, KubeClient, WorkloadPool } from '@shoto/kube';
 import { Engine } from '@shoto/reconciler';
 import { loadConfig, runService, startOpsServer, systemClock } from '@shoto/service';
@@ -26,6 +27,8 @@ await runService({
       engine,
       systemNamespace: config.SHOTO_SYSTEM_NAMESPACE,
       concurrency: config.SHOTO_CONCURRENCY,
+      cacheDir: config.SHOTO_BUNDLE_CACHE_DIR,
+      helm: helmTemplate(),
       clock: systemClock,
       log,
     });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Addon, ANNOTATIONS, type Cluster, FINALIZERS, findCondition } from '@shoto/api';
+import { type Addon, type AddonRegistry, ANNOTATIONS, type Cluster, FINALIZERS, findCondition } from '@shoto/api';
 
 /** Whether the Cluster waits for us before it goes. */
 export const holds = (c: Cluster): boolean => c.metadata.finalizers?.includes(FINALIZERS.addons) ?? false;
@@ -25,6 +25,12 @@ export const changed = (now: Cluster | undefined, before: Cluster): boolean =>
   (now.metadata.generation !== before.metadata.generation ||
     now.metadata.deletionTimestamp !== before.metadata.deletionTimestamp ||
     !isDeepStrictEqual(heard(now), heard(before)));
+
+/** Whether a change of an AddonRegistry is worth a look at it: of its spec, or somebody asks for one. */
+export const registryAsks = (now: AddonRegistry | undefined, before: AddonRegistry): boolean =>
+  now !== undefined &&
+  (now.metadata.generation !== before.metadata.generation ||
+    now.metadata.annotations?.[ANNOTATIONS.pollNow] !== before.metadata.annotations?.[ANNOTATIONS.pollNow]);
 
 /** Whether somebody asks for an addon's update to be tried again, or took the Addon away. */
 export const addonAsks = (now: Addon | undefined, before: Addon | undefined): boolean =>

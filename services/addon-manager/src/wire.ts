@@ -3,6 +3,8 @@ import {
   type AddonBundle,
   AddonBundleKind,
   AddonKind,
+  type AddonRegistry,
+  AddonRegistryKind,
   type Cluster,
   ClusterKind,
   type EmergencyStop,
@@ -30,13 +32,19 @@ import { type Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reco
 import type { Clock, Logger } from '@shoto/service';
 import { idOf } from './apply/inventory.ts';
 import { KindFinder } from './apply/kinds.ts';
+import { clientOf, registryClientOf } from './catalogue/client-of.ts';
+import { type PollDeps, poll } from './catalogue/poll.ts';
 import { readInline } from './content/inline.ts';
+import { BlobCache, readOci } from './content/oci.ts';
 import { BundleStore, type ReadContent } from './content/store.ts';
 import type { Deps } from './deps.ts';
 import { DriftWatches } from './drift/watches.ts';
 import { Memory, suspect } from './memory.ts';
-import { addonAsks, changed, needsWork } from './needs.ts';
+import { addonAsks, changed, needsWork, registryAsks } from './needs.ts';
 import { reconcile } from './reconcile.ts';
+
+/** A poll of a registry that has much that is new takes a while. */
+const POLL_MS = 300_000;
 
 /** What the addon-manager is wired of. Whoever made the client and the pool closes them. */
 export interface WireOptions {
@@ -47,6 +55,8 @@ export interface WireOptions {
   systemNamespace: string;
   /** Passes at once, for each region. */
   concurrency: number;
+  /** Where contents of bundles are kept by digest; nowhere where absent. */
+  cacheDir?: string | undefined;
   /** Renders Helm charts; bundles that are one need it. */
   helm?: ChartRenderer | undefined;
   clock: Clock;
@@ -163,7 +173,45 @@ export function wire(o: WireOptions): AddonManager {
     return found;
   };
 
-  const content: ReadContent = (bundle) => readInline(client, bundle);
+  const cache = new BlobCache(o.cacheDir);
+  const registryFeeder: Feeder<AddonRegistry> = new Feeder<AddonRegistry>({
+    engine,
+    queue: () => polls,
+    changed: registryAsks,
+  });
+  const registries = new Reflector<AddonRegistry>({
+    client,
+    type: resourceOf(AddonRegistryKind),
+    onError,
+    onChange: registryFeeder.onChange,
+  });
+  const pollDeps: PollDeps = {
+    client,
+    registry: (name) => registries.get(name),
+    bundle: (name) => bundles.get(name),
+    bundles: () => bundles.list(),
+    clientOf: (registry, signal) => clientOf(client, registry, signal),
+    cache,
+    wrote: (registry) => registries.note(registry),
+    now: () => clock.now(),
+  };
+  const polls: KeyQueue = engine.queue('registries', {
+    concurrency: 2,
+    maxRunMs: POLL_MS,
+    reconcile: (name: string, ctx: RunContext) => poll(pollDeps, name, ctx.signal),
+    onError: (name, error, nextMs) =>
+      log.warn({ registry: name, reason: error.reason, err: error.message, nextMs }, 'poll of a registry'),
+  });
+
+  const content: ReadContent = async (bundle) => {
+    if (!bundle.spec.oci) return await readInline(client, bundle);
+    const registry = await registryClientOf(client, registries.get(bundle.spec.oci.registry ?? ''), bundle);
+    try {
+      return await readOci(registry, cache, bundle);
+    } finally {
+      await registry.close();
+    }
+  };
   const deps: Omit<Deps, 'cluster'> = {
     client,
     systemNamespace: o.systemNamespace,
@@ -220,17 +268,19 @@ export function wire(o: WireOptions): AddonManager {
         ),
     });
 
-  const all = [clusters, releases, regions, bundles, addons];
+  const all = [clusters, releases, regions, bundles, addons, registries];
   return {
     async start(signal) {
       await engine.start(signal);
       for (const r of [releases, regions, bundles, addons, fleetSwitch]) r.start();
       await Promise.all([releases.synced, regions.synced, bundles.synced, addons.synced]);
       await feeder.start(clusters);
+      await registryFeeder.start(registries);
     },
     synced: () => all.every((r) => r.isSynced),
     async close() {
       feeder.stop();
+      registryFeeder.stop();
       await engine.close();
       await Promise.all([watches.close(), fleetSwitch.stop(), ...all.map((r) => r.stop())]);
     },

@@ -263,7 +263,9 @@ describe('a cluster that was made without our finalizer', () => {
 });
 
 describe('a pass', () => {
-  it('that is cut short at any request is made good by the next one, also of another process', async () => {
+  it('that is cut short at any request is made good by the next one, also of another process', {
+    timeout: 300_000,
+  }, async () => {
     w = await startWorld();
     w.publish('flannel-0.28.4');
     await settle();

@@ -390,7 +390,7 @@ describe('a region that takes signed bundles only', () => {
 });
 
 describe('a process that dies at any request', () => {
-  it('forgets nothing: the update ends the same, and all that was replaced is gone', async () => {
+  it('forgets nothing: the update ends the same, and all that was replaced is gone', { timeout: 300_000 }, async () => {
     const update = async (cut: (() => (r: { method: string }) => 'reset' | undefined) | undefined) => {
       w = await startWorld([{ name: 'log' }]);
       w.publishFiles('log-1.0.0', small('log', '1.0.0', { maps: ['old'] }));

@@ -3,12 +3,9 @@ import {
   type BundleContent,
   BundleError,
   type ChartRenderer,
-  canonicalJson,
-  compileBundle,
   type JsonObject,
+  RenderCache,
   type Rendered,
-  render,
-  sha256,
 } from '@shoto/bundle';
 import { TerminalError } from '@shoto/reconciler';
 
@@ -17,47 +14,31 @@ export type ReadContent = (bundle: AddonBundle) => Promise<BundleContent>;
 
 /** Bundles kept in memory. */
 const CONTENTS = 64;
-/** Renders kept in memory: those of a fleet that is alike are few. */
-const RENDERS = 256;
-
-/** Keeps the last `max` values by key; what is being made is made once. */
-class Kept<T> {
-  readonly #max: number;
-  readonly #values = new Map<string, Promise<T>>();
-  constructor(max: number) {
-    this.#max = max;
-  }
-  get(key: string, make: () => Promise<T>): Promise<T> {
-    const known = this.#values.get(key);
-    const value = known ?? make();
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (!known) {
-      value.catch(() => {
-        if (this.#values.get(key) === value) this.#values.delete(key);
-      });
-      if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value!);
-    }
-    return value;
-  }
-}
 
 /** Contents of bundles and what was rendered of them, each once for all clusters that have the same. */
 export class BundleStore {
   readonly #read: ReadContent;
-  readonly #helm: ChartRenderer | undefined;
-  readonly #contents = new Kept<BundleContent>(CONTENTS);
-  readonly #renders = new Kept<Rendered>(RENDERS);
+  readonly #renders: RenderCache;
+  /** In order of use, the oldest first. */
+  readonly #contents = new Map<string, Promise<BundleContent>>();
 
   constructor(o: { read: ReadContent; helm?: ChartRenderer | undefined }) {
     this.#read = o.read;
-    this.#helm = o.helm;
+    this.#renders = new RenderCache(o.helm ? { helm: o.helm } : {});
   }
 
   /** The content of a bundle. @throws {TerminalError} where it is not what was published, or no bundle */
   async content(bundle: AddonBundle): Promise<BundleContent> {
-    const key = `${bundle.metadata.uid} ${bundle.metadata.name}`;
-    return await told(bundle, () => this.#contents.get(key, () => this.#read(bundle)));
+    return await told(bundle, () => {
+      const key = digestOf(bundle);
+      const content = this.#contents.get(key) ?? this.#read(bundle);
+      this.#contents.delete(key);
+      this.#contents.set(key, content);
+      // A failure is not kept.
+      content.catch(() => this.#contents.delete(key));
+      if (this.#contents.size > CONTENTS) this.#contents.delete(this.#contents.keys().next().value!);
+      return content;
+    });
   }
 
   /**
@@ -70,19 +51,13 @@ export class BundleStore {
     content: BundleContent,
     input: { facts: JsonObject; values: JsonObject; kubernetesVersion: string },
   ): Promise<Rendered> {
-    return await told(bundle, () => {
-      const { facts: used } = compileBundle(content);
-      const facts =
-        used === 'all'
-          ? input.facts
-          : Object.fromEntries(Object.entries(input.facts).filter(([name]) => used.has(name)));
-      const id = [bundle.metadata.name, bundle.metadata.uid ?? '', facts, input.values, input.kubernetesVersion];
-      return this.#renders.get(sha256(canonicalJson(id)), () =>
-        render(content, input, this.#helm ? { helm: this.#helm } : {}),
-      );
-    });
+    return await told(bundle, () => this.#renders.render(digestOf(bundle), content, input));
   }
 }
+
+/** What a bundle's content is known by: its digest, and its name, which some of it may be made from. */
+const digestOf = ({ metadata, spec }: AddonBundle): string =>
+  `${metadata.name} ${spec.oci?.digest ?? spec.manifests?.digest}`;
 
 /** An error of a bundle is told under its own reason. */
 async function told<T>(bundle: AddonBundle, make: () => Promise<T>): Promise<T> {
