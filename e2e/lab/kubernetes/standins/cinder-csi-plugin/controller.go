@@ -145,11 +145,24 @@ func (s *controller) DeleteVolume(ctx context.Context, r *csi.DeleteVolumeReques
 	if err := missing("volume id", r.GetVolumeId()); err != nil {
 		return nil, err
 	}
-	err := s.cloud.call(ctx, blockStorage, "DELETE", "/volumes/"+r.GetVolumeId(), nil, nil)
+	id := r.GetVolumeId()
+	err := s.cloud.call(ctx, blockStorage, "DELETE", "/volumes/"+id, nil, nil)
 	if isStatus(err, http.StatusBadRequest) {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		// Also the answer where it is being deleted.
+		if v, e := s.cloud.volume(ctx, id); e == nil && v.Status != "deleting" {
+			return nil, status.Error(codes.FailedPrecondition, err.Error())
+		}
+	} else if err != nil && !isStatus(err, http.StatusNotFound) {
+		return nil, err
 	}
-	if err != nil && !isStatus(err, http.StatusNotFound) {
+	err = until(ctx, "volume "+id+" deleted", func() (bool, error) {
+		_, err := s.cloud.volume(ctx, id)
+		if status.Code(err) == codes.NotFound {
+			return true, nil
+		}
+		return false, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &csi.DeleteVolumeResponse{}, nil
