@@ -90,8 +90,9 @@ function* conditionsOf(
     parts.push(
       `${conflicts} object${conflicts === 1 ? ' has' : 's have'} fields that others hold (status.manager.conflicts)`,
     );
-  if (parts.length > 0)
-    yield { type: 'Drifted', status: 'True', reason: drifts > 0 ? 'Drifted' : 'Conflicts', message: parts.join('; ') };
+  const message = parts.join('; ');
+  if (drifts > 0) yield { type: 'Drifted', status: 'True', reason: 'Drifted', message };
+  else if (conflicts > 0) yield { type: 'Drifted', status: 'True', reason: 'Conflicts', message };
   else if (stated)
     yield { type: 'Drifted', status: 'False', reason: 'AsApplied', message: 'every object is as it was applied' };
 }
