@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { publishAddons } from './addons.ts';
 import { type Daemon, isAlive } from './daemon.ts';
+import { applySeeds } from './seed.ts';
 import { LIFELIKE } from './simulator.ts';
 import { ROOT, startSystem, stopSystem } from './system.ts';
 
@@ -32,6 +34,14 @@ async function up(): Promise<void> {
   }
   const system = await startSystem({ dir: DIR, simulator: LIFELIKE, say: (what) => console.log(`starting ${what}`) });
   await writeFile(STATE, JSON.stringify(system.daemons, null, 2));
+  if (system.simulator) {
+    // flannel is in the catalogue already: the first cluster does not wait for a registry.
+    const from = join(ROOT, 'deploy/addons');
+    const { registryUrl } = system.simulator;
+    const { bundles, registry } = await publishAddons({ from, registryUrl, keyDir: DIR, without: ['flannel'] });
+    await applySeeds(system.managementKubeconfig, [registry]);
+    console.log(`published ${bundles} addon bundles, signed with .shoto/addons.key`);
+  }
   const secret = { mode: 0o600 };
   await writeFile(join(DIR, 'clouds.yaml'), system.cloudsYaml, secret);
   await writeFile(join(DIR, 'kubeconfig'), system.managementKubeconfig, secret);
