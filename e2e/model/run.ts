@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type Action, Actor, action, wantedMachines } from './actions.ts';
+import { type Action, action } from './action.ts';
+import { Actor, wantedMachines } from './actor.ts';
 import { leftovers, settle } from './settled.ts';
 import { isUsable, Truth } from './truth.ts';
 import { mulberry32 } from './virtual-time.ts';

@@ -41,7 +41,11 @@ export function lacking(world: World, truth: Truth, name: string): string[] {
   const workload = truth.workload(name);
   const names = new Set(machines.map((m) => m.metadata.name));
   const nodes = workload?.server.resource({ group: '', version: 'v1', plural: 'nodes' }).list() ?? [];
-  for (const n of nodes) if (!names.has(n.metadata.name)) out.push(`node ${n.metadata.name} has no Machine`);
+  for (const n of nodes) {
+    if (!names.has(n.metadata.name)) out.push(`node ${n.metadata.name} has no Machine`);
+    if ((n as { spec?: { unschedulable?: boolean } }).spec?.unschedulable)
+      out.push(`node ${n.metadata.name} is cordoned`);
+  }
   const members = workload?.etcd.members ?? [];
   for (const m of members)
     if (!servers.some((x) => x.id === m.serverId)) out.push(`etcd member ${m.name} has no server`);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hurt } from './actions.ts';
+import { hurt } from './actor.ts';
 import { settle } from './settled.ts';
 import { Truth } from './truth.ts';
 import { Watch } from './watch.ts';

@@ -1,4 +1,4 @@
-import type { Cluster, Machine } from '@shoto/api';
+import { ANNOTATIONS, type Cluster, type Machine } from '@shoto/api';
 import { isUsable, type Truth } from './truth.ts';
 import { NAMESPACE, type World } from './world.ts';
 
@@ -51,11 +51,17 @@ export class Watch {
     if (!m || m.metadata.deletionTimestamp) return;
     const cluster = this.#truth.cluster(m.spec.cluster.name);
     const pool = cluster && poolOf(cluster, m.spec.pool);
+    // One that is kept for study counts for nothing, and goes when its time is over: a person said so.
+    const isKept = (x: Machine): boolean => x.metadata.annotations?.[ANNOTATIONS.keepUntil] !== undefined;
     const mates = machines.filter(
-      (x) => x.spec.cluster.uid === m.spec.cluster.uid && x.spec.pool === m.spec.pool && !x.metadata.deletionTimestamp,
+      (x) =>
+        x.spec.cluster.uid === m.spec.cluster.uid &&
+        x.spec.pool === m.spec.pool &&
+        !x.metadata.deletionTimestamp &&
+        !isKept(x),
     );
     const going = !cluster || Boolean(cluster.metadata.deletionTimestamp) || !pool;
-    const asked = going || mates.length > pool.count || this.#isOutdated(m, cluster, pool);
+    const asked = going || isKept(m) || mates.length > pool.count || this.#isOutdated(m, cluster, pool);
     this.deletions.push({
       machine: name,
       pool: m.spec.pool,
@@ -63,7 +69,7 @@ export class Watch {
       worked: this.#truth.works(m),
       asked,
     });
-    if (going || !isUsable(m)) return;
+    if (going || isKept(m) || !isUsable(m)) return;
     const left = mates.filter((x) => x !== m && isUsable(x)).length;
     const floor = pool.count - pool.maxUnavailable;
     if (left < floor)

@@ -1,105 +1,10 @@
-import { type Cluster, FLEET_SWITCH } from '@shoto/api';
+import { ANNOTATIONS, type Cluster, FLEET_SWITCH, timestamp } from '@shoto/api';
 import { CONFIGMAPS } from '@shoto/kube';
-import fc from 'fast-check';
-import { SERVICES, type ServiceName } from './services.ts';
+import type { Action, CloudFault } from './action.ts';
 import { type FaultRule, failMachine } from './simulators.ts';
 import type { Hurt, Truth } from './truth.ts';
 import { poolsOf } from './watch.ts';
-import { CLUSTERS, NAMESPACE, RELEASES, type World } from './world.ts';
-
-/** Something that people, machines, the cloud or the host do. Numbers that choose wrap around what there is. */
-export type Action =
-  | { do: 'scalePool'; pool: number; count: number }
-  | { do: 'scaleControlPlane'; count: 1 | 3 }
-  | { do: 'addPool'; count: number }
-  | { do: 'removePool' }
-  | { do: 'upgrade' }
-  | { do: 'flavor'; pool: number; flavor: string }
-  | { do: 'surge'; maxSurge: number; maxUnavailable: number }
-  | { do: 'hurt'; how: Hurt; machine: number }
-  | { do: 'cloudFault'; fault: CloudFault; service: 'nova' | 'neutron' | 'octavia'; seconds: number }
-  | { do: 'managementFault'; fault: 'slow' | 'error' | 'reset'; seconds: number }
-  | { do: 'kill'; service: ServiceName }
-  | { do: 'flush' }
-  | { do: 'pause'; seconds: number }
-  | { do: 'stopFleet'; seconds: number }
-  | { do: 'wait'; seconds: number };
-
-type CloudFault = '500' | '409' | '429' | 'lostAnswer' | 'lateDeed' | 'hang' | 'serverError';
-
-const seconds = (max: number) => fc.integer({ min: 1, max });
-
-/** One action; what changes machines comes most often, and time passes in between. */
-export const action: fc.Arbitrary<Action> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('scalePool' as const),
-      pool: fc.nat(2),
-      count: fc.integer({ min: 0, max: 5 }),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('scaleControlPlane' as const),
-      count: fc.constantFrom(1 as const, 3 as const),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('addPool' as const), count: fc.integer({ min: 0, max: 3 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('removePool' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('upgrade' as const) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('flavor' as const),
-      pool: fc.nat(3),
-      flavor: fc.constantFrom('m1.small', 'm1.medium', 'm1.large'),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('surge' as const), maxSurge: fc.nat(2), maxUnavailable: fc.nat(1) }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('hurt' as const),
-      how: fc.constantFrom('die' as const, 'silent' as const, 'off' as const),
-      machine: fc.nat(20),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('cloudFault' as const),
-      fault: fc.constantFrom(
-        '500' as const,
-        '409' as const,
-        '429' as const,
-        'lostAnswer' as const,
-        'lateDeed' as const,
-        'hang' as const,
-        'serverError' as const,
-      ),
-      service: fc.constantFrom('nova' as const, 'neutron' as const, 'octavia' as const),
-      seconds: seconds(300),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('managementFault' as const),
-      fault: fc.constantFrom('slow' as const, 'error' as const, 'reset' as const),
-      seconds: seconds(120),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('kill' as const), service: fc.constantFrom(...SERVICES) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), seconds: seconds(300) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('stopFleet' as const), seconds: seconds(300) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: seconds(400) }) },
-);
+import { CLUSTERS, MACHINES, NAMESPACE, RELEASES, type World } from './world.ts';
 
 /** Machines that a person may have at most in one sequence, so that it stays quick. */
 const MOST_POOLS = 2;
@@ -125,12 +30,21 @@ export class Actor {
     this.log.push(`${at} s: ${JSON.stringify(a)}${done ? ` (${done})` : ''}`);
   }
 
-  /** Ends every fault and every pause. Machines that were hurt stay hurt: the services have to mend that. */
+  /**
+   * Ends every fault and pause, and whatever a person has put off: maintenance windows, kept machines. Machines that were hurt stay hurt: the
+   * services have to mend that.
+   */
   async calm(): Promise<void> {
     this.#world.cloud.state.faults.remove();
     this.#world.faults.management = undefined;
     await this.#pause(false);
     await this.#fleet(false);
+    await this.#window(undefined);
+    await this.#unkeep();
+    // A machine may have joined with a release that its owner has just given up: there is no way back below it, so that the owner has to follow.
+    await this.#spec((s, c) => {
+      s.release = newest([s.release, floorOf(c)]);
+    });
   }
 
   async #one(a: Action): Promise<string | undefined> {
@@ -148,7 +62,13 @@ export class Actor {
       case 'addPool':
         return this.#spec((s) => {
           if (s.nodePools.length < MOST_POOLS)
-            s.nodePools.push({ ...s.nodePools[0]!, name: `p${++this.#pools}`, count: a.count, flavor: 'm1.small' });
+            s.nodePools.push({
+              ...s.nodePools[0]!,
+              name: `p${++this.#pools}`,
+              count: a.count,
+              flavor: 'm1.small',
+              ...(a.rootVolume ? { rootVolume: { sizeGiB: 20 } } : {}),
+            });
         });
       case 'removePool':
         return this.#spec((s) => {
@@ -159,6 +79,24 @@ export class Actor {
           const next = RELEASES[RELEASES.indexOf(s.release as (typeof RELEASES)[number]) + 1];
           if (next) s.release = next;
         });
+      case 'reaim':
+        return this.#spec((s, c) => {
+          // What the door goes by: not below what the control plane has joined with.
+          s.release = newest([RELEASES[a.release % RELEASES.length]!, floorOf(c)]);
+        });
+      case 'window': {
+        const start = new Date(time.now() + a.startsInMinutes * 60_000).toISOString().slice(11, 16);
+        await this.#window({ start, durationMinutes: a.durationMinutes });
+        return undefined;
+      }
+      case 'noWindow':
+        await this.#window(undefined);
+        return undefined;
+      case 'keep':
+        return this.#keep(a.machine, a.minutes);
+      case 'unkeep':
+        await this.#unkeep();
+        return undefined;
       case 'flavor':
         return this.#spec((s) => {
           const all = [s.controlPlane, ...s.nodePools];
@@ -208,12 +146,12 @@ export class Actor {
   }
 
   /** Changes the spec as a person with kubectl does. @returns what the API server said against it */
-  async #spec(change: (spec: Cluster['spec']) => void): Promise<string | undefined> {
+  async #spec(change: (spec: Cluster['spec'], cluster: Cluster) => void): Promise<string | undefined> {
     const { kube } = this.#world;
     const c = await kube.get<Cluster>(CLUSTERS, { namespace: NAMESPACE, name: this.#name });
     if (!c) return 'no cluster';
     const spec = structuredClone(c.spec);
-    change(spec);
+    change(spec, c);
     try {
       await kube.mergePatch<Cluster>(CLUSTERS, { namespace: NAMESPACE, name: this.#name }, { spec });
       return undefined;
@@ -226,6 +164,35 @@ export class Actor {
     await this.#spec((s) => {
       s.paused = paused;
     });
+  }
+
+  async #window(window: { start: string; durationMinutes: number } | undefined): Promise<void> {
+    await this.#world.kube.mergePatch<Cluster>(CLUSTERS, { namespace: NAMESPACE, name: this.#name }, {
+      spec: { maintenanceWindow: window ?? null },
+    } as never);
+  }
+
+  /** Keeps a worker for study, as `shoto keep machine` does. */
+  async #keep(which: number, minutes: number): Promise<string> {
+    const workers = this.#truth
+      .machines(this.#name)
+      .filter((m) => m.spec.role === 'worker' && !m.metadata.deletionTimestamp);
+    const m = workers[which % Math.max(1, workers.length)];
+    if (!m) return 'nobody';
+    const until = timestamp(this.#world.time.now() + minutes * 60_000);
+    await this.#mark(m.metadata.name, until);
+    return m.metadata.name;
+  }
+
+  async #unkeep(): Promise<void> {
+    for (const m of this.#truth.machines(this.#name))
+      if (m.metadata.annotations?.[ANNOTATIONS.keepUntil]) await this.#mark(m.metadata.name, null);
+  }
+
+  async #mark(name: string, keepUntil: string | null): Promise<void> {
+    await this.#world.kube.mergePatch(MACHINES, { namespace: NAMESPACE, name }, {
+      metadata: { annotations: { [ANNOTATIONS.keepUntil]: keepUntil } },
+    } as never);
   }
 
   async #fleet(on: boolean): Promise<void> {
@@ -313,6 +280,10 @@ export function managementFault(
     return fault === 'reset' ? 'reset' : { status: 500 };
   };
 }
+
+/** The newest release that a control-plane machine of the cluster is known to have joined with. */
+const floorOf = (c: Cluster): string => c.status?.infrastructure?.release ?? RELEASES[0];
+const newest = (names: readonly string[]): string => RELEASES.findLast((r) => names.includes(r)) ?? RELEASES[0];
 
 /** Machines that the spec of a cluster asks for in all. */
 export const wantedMachines = (c: Cluster): number => poolsOf(c).reduce((n, p) => n + p.count, 0);
