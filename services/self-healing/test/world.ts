@@ -369,3 +369,14 @@ export class World {
 
 /** Minutes in milliseconds. */
 export const minutes = (n: number): number => n * 60_000;
+
+/** `w1`, `w2`, ... */
+export const names = (prefix: string, n: number): string[] => Array.from({ length: n }, (_, i) => `${prefix}${i + 1}`);
+
+/** A cluster with a control plane and workers, all well. */
+export function worldOf(workers: number, zones: readonly string[] = ['az1']): World {
+  const w = new World();
+  w.put(aCluster('web'), aMachine('web', 'cp', { role: 'control-plane', zone: zones[0]! }));
+  names('w', workers).forEach((name, i) => void w.put(aMachine('web', name, { zone: zones[i % zones.length]! })));
+  return w;
+}
