@@ -47,6 +47,7 @@ export async function startBenchWorld(o: BenchOptions, say: (text: string) => vo
       dir,
       ...(management ? { management } : {}),
       env: { ...profiling(o.profileDir), ...(o.scenario === 'storm' ? STORM_ENV : {}) },
+      inlineAddons: ['flannel'],
       // Quotas are no part of what is measured.
       simulator: { openstack: { latency: { profile: o.latency }, quotas: { default: UNLIMITED } } },
       say: (what) => say(`starting ${what}`),

@@ -94,7 +94,12 @@ const interrupted = new Promise<never>((_, reject) => {
 let system: System | undefined;
 try {
   step('Starting Redis, a simulated cloud with a management cluster, and the five services');
-  system = await startSystem({ dir, simulator: LIFELIKE, say: (what) => console.log(`starting ${what}`) });
+  system = await startSystem({
+    dir,
+    simulator: LIFELIKE,
+    inlineAddons: ['flannel'],
+    say: (what) => console.log(`starting ${what}`),
+  });
   await Promise.race([tell(system), interrupted]);
 } catch (e) {
   console.error(`\nthe demo failed: ${(e as Error).message}\nlogs: ${dir}/logs`);

@@ -9,6 +9,8 @@ import { LIFELIKE } from './simulator.ts';
 import { ROOT, startSystem, stopSystem } from './system.ts';
 
 const DIR = join(ROOT, '.shoto');
+/** In the catalogue from the start: the first cluster does not wait for a registry. */
+const INLINE = ['flannel'];
 const STATE = join(DIR, 'state.json');
 
 async function running(): Promise<Daemon[]> {
@@ -32,13 +34,17 @@ async function up(): Promise<void> {
     console.log('already up: make down ends it');
     return;
   }
-  const system = await startSystem({ dir: DIR, simulator: LIFELIKE, say: (what) => console.log(`starting ${what}`) });
+  const system = await startSystem({
+    dir: DIR,
+    simulator: LIFELIKE,
+    inlineAddons: INLINE,
+    say: (what) => console.log(`starting ${what}`),
+  });
   await writeFile(STATE, JSON.stringify(system.daemons, null, 2));
   if (system.simulator) {
-    // flannel is in the catalogue already: the first cluster does not wait for a registry.
     const from = join(ROOT, 'deploy/addons');
     const { registryUrl } = system.simulator;
-    const { bundles, registry } = await publishAddons({ from, registryUrl, keyDir: DIR, without: ['flannel'] });
+    const { bundles, registry } = await publishAddons({ from, registryUrl, keyDir: DIR, without: INLINE });
     await applySeeds(system.managementKubeconfig, [registry]);
     console.log(`published ${bundles} addon bundles, signed with .shoto/addons.key`);
   }

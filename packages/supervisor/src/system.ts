@@ -23,6 +23,8 @@ export interface SystemOptions {
   /** A real cloud; simulated where absent. */
   cloud?: Cloud;
   simulator?: SimulatorOptions;
+  /** Addons of `deploy/addons` whose bundles are kept in ConfigMaps from the start; all where absent. Others may come by a registry. */
+  inlineAddons?: readonly string[];
   /** More environment for every service, such as a log level. */
   env?: Record<string, string>;
   /** Told what is being started, in a few words. */
@@ -126,7 +128,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
 
     say('catalogue');
     const admin = kubeconfigOf('admin');
-    await applySeeds(admin, await seeds(cloud, checkInPort!));
+    await applySeeds(admin, await seeds(cloud, checkInPort!, o.inlineAddons));
 
     const people = { demo: randomBytes(16).toString('hex'), admin: randomBytes(16).toString('hex') };
     const tokensFile = join(dir, 'tokens.csv');
@@ -150,7 +152,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
         SHOTO_PROVISIONER_ADDRESS: `127.0.0.1:${provisionerPort}`,
       },
       'self-healing': {},
-      'addon-manager': {},
+      'addon-manager': { SHOTO_BUNDLE_CACHE_DIR: join(dir, 'bundles') },
       'cluster-api': {
         SHOTO_API_ADDRESS: `127.0.0.1:${apiPort}`,
         SHOTO_WEBHOOK_ADDRESS: `127.0.0.1:${webhookPort}`,
@@ -226,13 +228,13 @@ export async function startSystem(o: SystemOptions): Promise<System> {
   }
 }
 
-async function seeds(cloud: Cloud, checkInPort: number): Promise<Seed[]> {
+async function seeds(cloud: Cloud, checkInPort: number, inlineAddons?: readonly string[]): Promise<Seed[]> {
   return [
     ...(await documentsIn(join(ROOT, 'crds'))),
     ...(await documents(join(ROOT, 'deploy/namespaces.yaml'))),
     ...(await documents(join(ROOT, 'deploy/rbac.yaml'))),
     ...catalogue(cloud, checkInPort),
-    ...(await bundles(join(ROOT, 'deploy/addons'), 'shoto-system')),
+    ...(await bundles(join(ROOT, 'deploy/addons'), 'shoto-system', inlineAddons)),
   ];
 }
 
