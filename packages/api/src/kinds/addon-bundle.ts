@@ -59,7 +59,7 @@ export const AddonBundleSpec = z.object({
     .meta({ listType: 'set' }),
   manifests: z
     .object({
-      digest: digest().describe('SHA-256 of what is kept under the key.'),
+      digest: digest().describe('SHA-256 of the text under the key; of the canonical JSON (RFC 8785) of all keys where they are files of a bundle.'),
       configMapRef: z
         .object({
           namespace: dnsLabel().describe('Namespace of the ConfigMap.'),
@@ -69,13 +69,15 @@ export const AddonBundleSpec = z.object({
             .min(1)
             .max(253)
             .default('manifests.yaml')
-            .describe('Key that holds YAML documents, or (in binaryData) a packed bundle where it ends with .tar.gz.'),
+            .describe(
+              'Key that holds YAML documents. Where the ConfigMap has a key bundle.yaml, all its keys are files of a bundle instead, __ standing for /.',
+            ),
         })
         .describe('Where the manifests are kept.'),
     })
     .optional()
     .describe(
-      'A small bundle that is kept in a ConfigMap: YAML documents, in the order in which they are applied, in which {{podCIDR}}, {{serviceCIDR}}, {{apiHost}}, {{apiPort}} and {{facts.x}} are filled in from the cluster; or a packed bundle.',
+      'A small bundle that is kept in a ConfigMap: YAML documents, in which {{podCIDR}}, {{serviceCIDR}}, {{apiHost}}, {{apiPort}} and {{facts.x}} are filled in from the cluster, or all the files of a bundle.',
     ),
   oci: z
     .object({
