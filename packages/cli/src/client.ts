@@ -61,8 +61,12 @@ export function wordsOf(problem: Problem): string {
 /** Speaks with cluster-api. */
 export class Api {
   readonly #o: Settings;
-  constructor(o: Settings) {
+  readonly #onWarning: (text: string) => void;
+
+  /** @param onWarning - told what the server says of a request that it carried out all the same */
+  constructor(o: Settings, onWarning: (text: string) => void = () => {}) {
     this.#o = o;
+    this.#onWarning = onWarning;
   }
 
   /**
@@ -78,6 +82,7 @@ export class Api {
     const answer = await this.#send(method, path, { 'content-type': 'application/json', ...headers }, body);
     const text = await answer.body.text();
     if (answer.statusCode >= 400) throw refused(answer.statusCode, text);
+    for (const warning of warningsIn(answer.headers.warning)) this.#onWarning(warning);
     return JSON.parse(text) as T;
   }
 
@@ -138,6 +143,12 @@ export class Api {
       );
     }
   }
+}
+
+/** The texts of `Warning` headers of code 299 (RFC 7234). */
+function warningsIn(header: string | string[] | undefined): string[] {
+  const all = [header ?? []].flat().join(', ');
+  return [...all.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map((m) => m[1]!.replace(/\\(.)/g, '$1'));
 }
 
 function refused(status: number, text: string): CliError {

@@ -27,7 +27,7 @@ export interface Session {
 /** @throws {CliError} naming what is not set */
 export function sessionOf(c: Context, command: Command): Session {
   const o = command.optsWithGlobals<GlobalOptions>();
-  const api = new Api(settingsOf(o, c.env));
+  const api = new Api(settingsOf(o, c.env), (text) => c.err.write(`warning: ${text}\n`));
   const tenant = o.tenant ?? c.env.SHOTO_TENANT;
   if (!tenant)
     throw new CliError(

@@ -40,6 +40,12 @@ describe('create addon', () => {
       ],
     ]);
   });
+  it('passes on what the server warns of', async () => {
+    const warning = ['299 - "spec.addons[0].values.a: looks like a \\"secret\\""', '299 - "and more"'];
+    w.on(`PATCH ${WEB}`, { body: at('2', []), headers: { warning } });
+    const { code, err } = await run('create addon web x --set a=1 --no-wait');
+    expect([code, err]).toEqual([0, 'warning: spec.addons[0].values.a: looks like a "secret"\nwarning: and more\n']);
+  });
   it.each<[string, string, number, RegExp]>([
     ['that is there', 'create addon web grafana', 4, /has addon grafana already: change it with shoto set addon web/],
     ['with a path that is none', 'create addon web x --set a..b=1', 2, /--set a\.\.b=1: write path\.to=value/],

@@ -15,7 +15,14 @@ export interface Seen {
 }
 
 /** An answer that is given: JSON, a stream of events, or a connection that breaks. */
-export type Given = { status?: number; body?: unknown; events?: [event: string, data: unknown][] } | 'reset';
+export type Given =
+  | {
+      status?: number;
+      body?: unknown;
+      headers?: Record<string, string | string[]>;
+      events?: [event: string, data: unknown][];
+    }
+  | 'reset';
 
 /** An API that answers as it is told, and a command line that talks to it. */
 export interface World {
@@ -66,7 +73,7 @@ export async function startWorld(): Promise<World> {
         return;
       }
       res
-        .writeHead(answer.status ?? 200, { 'content-type': 'application/json' })
+        .writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers })
         .end(JSON.stringify(answer.body ?? {}));
     });
   });

@@ -4,6 +4,7 @@ import type { Logger } from '@shoto/service';
 import { type CheckDeps, checkAsked, checkCluster, type StoredCluster } from './check.ts';
 import { reservedProblems } from './metadata.ts';
 import { namespaceProblem } from './references.ts';
+import { warningsOf } from './warnings.ts';
 
 interface Review {
   apiVersion: string;
@@ -36,10 +37,10 @@ const LIMIT = 4 * 1024 * 1024;
 /** The verdict on one AdmissionReview (admission.k8s.io/v1): the same as the REST API gives. Pure but for the catalogue and the question for quotas. */
 export async function reviewCluster(d: CheckDeps, review: Review): Promise<object> {
   const request = review.request;
-  const answer = (allowed: boolean, status?: object) => ({
+  const answer = (allowed: boolean, more: { status?: object; warnings?: string[] } = {}) => ({
     apiVersion: review.apiVersion,
     kind: review.kind,
-    response: { uid: request?.uid ?? '', allowed, ...(status ? { status } : {}) },
+    response: { uid: request?.uid ?? '', allowed, ...more },
   });
   if (!request?.object || request.subResource || (request.operation !== 'CREATE' && request.operation !== 'UPDATE'))
     return answer(true);
@@ -59,19 +60,24 @@ export async function reviewCluster(d: CheckDeps, review: Review): Promise<objec
     if (problems.length > 0) throw new InvalidObjectError('Cluster', object.metadata.name, problems);
     const wanted = { metadata: { ...object.metadata, namespace: request.namespace }, spec: object.spec };
     // What cluster-api writes itself it has asked about already.
-    if (service) checkCluster(d, wanted, oldObject);
-    else await checkAsked(d, wanted, oldObject);
-    return answer(true);
+    if (service) {
+      checkCluster(d, wanted, oldObject);
+      return answer(true);
+    }
+    const warnings = warningsOf((await checkAsked(d, wanted, oldObject)).spec);
+    return answer(true, warnings.length > 0 ? { warnings } : {});
   } catch (e) {
     if (!(e instanceof InvalidObjectError)) throw e;
     return answer(false, {
-      code: 422,
-      reason: 'Invalid',
-      message: e.problems.map((p) => `${p.field}: ${p.message}`).join('; '),
-      details: {
-        name: object.metadata.name,
-        kind: 'Cluster',
-        causes: e.problems.map((p) => ({ reason: `FieldValue${p.reason}`, field: p.field, message: p.message })),
+      status: {
+        code: 422,
+        reason: 'Invalid',
+        message: e.problems.map((p) => `${p.field}: ${p.message}`).join('; '),
+        details: {
+          name: object.metadata.name,
+          kind: 'Cluster',
+          causes: e.problems.map((p) => ({ reason: `FieldValue${p.reason}`, field: p.field, message: p.message })),
+        },
       },
     });
   }

@@ -102,6 +102,13 @@ describe('a cluster that asks for an addon', () => {
     expect(status).toBe(201);
     expect((body.spec.addons as { values: object }[])[0]?.values).toEqual(values);
   });
+  it('with a secret in clear is warned, and does as it likes', async () => {
+    const answer = await ask([{ name: 'flannel', values: { admin: { password: 'x' } } }], 'open');
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get('warning')).toMatch(
+      /^299 - "spec\.addons\[0\]\.values\.admin\.password: looks like a secret/,
+    );
+  });
 });
 
 describe('an update that failed', () => {

@@ -12,6 +12,7 @@ import {
 import { INTERNAL } from '../idempotency.ts';
 import { TYPES } from '../store.ts';
 import { tenantOf } from '../tenants.ts';
+import { warningHeaders, warningsOf } from '../warnings.ts';
 import {
   ClusterCreate,
   ClusterList,
@@ -94,6 +95,7 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
         { cluster: cluster.metadata.name, tenant: req.params.tenant, user: req.user.name, dryRun, created },
         'cluster asked for',
       );
+      reply.header('warning', warningHeaders(warningsOf(cluster.spec)));
       return answer(reply, cluster, created && !dryRun ? 201 : 200);
     },
   );
@@ -138,6 +140,7 @@ export function clusterRoutes(server: FastifyInstance, d: ClusterDeps): void {
         { cluster: cluster.metadata.name, tenant: req.params.tenant, user: req.user.name },
         'cluster changed',
       );
+      reply.header('warning', warningHeaders(warningsOf(cluster.spec)));
       return answer(reply, cluster);
     },
   );
