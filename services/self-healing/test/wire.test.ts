@@ -105,11 +105,11 @@ describe('the service as it is wired', () => {
     node(s.workload, 'w2', 'Unknown');
     await until(() => machine(s.management, 'w2').status?.health?.unreachable);
     expect(of('w1')).toBe(looks);
-    expect(
-      writes(s.management)
-        .slice(before)
-        .map((r) => r.path),
-    ).toEqual([`${OURS}/machines/w2/status`]);
+    // Of w2 more may be said by now: it stays silent.
+    const others = writes(s.management)
+      .slice(before)
+      .filter((r) => r.path.startsWith(`${OURS}/machines/`) && r.path !== `${OURS}/machines/w2/status`);
+    expect(others).toEqual([]);
   });
 
   it('sees that a cluster answers again, though its watch goes on where it stood', async () => {
@@ -133,10 +133,10 @@ describe('the service as it is wired', () => {
     const lists = () => s.workload.requests.filter((r) => r.path === '/api/v1/nodes' && !r.query.has('watch')).length;
     const [before, writes] = [lists(), s.management.requests.filter((r) => r.method === 'PATCH').length];
     s.workload.endWatches('reset');
-    await until(() => lists() >= before + 2); // asked whether it answers, then listed anew
+    await until(() => lists() >= before + 2, { timeoutMs: 15_000 }); // asked whether it answers, then listed anew
     expect(reachable(s.management)).toBe('True');
     expect(s.management.requests.filter((r) => r.method === 'PATCH')).toHaveLength(writes);
-  });
+  }, 30_000);
 
   it('sees a node that went while the service was away', async () => {
     const s = await scenario();
