@@ -22,12 +22,8 @@ export { type BundleContent, bundleOf, filesIn, LIMITS, pathProblem, textOf } fr
 export {
   BundleManifest,
   type BundlePatch,
-  CHANNELS,
-  type Channel,
   EXCLUSIVE,
   type HealthCheck,
-  PROVISIONS,
-  type Provision,
   SEMVER,
 } from './format/manifest.ts';
 export { parseBundleManifest } from './format/parse.ts';

@@ -1,4 +1,4 @@
-import { CHANNELS } from '../format/manifest.ts';
+import { CHANNELS, type Channel } from '@shoto/api';
 import { compareVersions, fits } from './range.ts';
 
 /** What the choice reads of a bundle: an AddonBundle fits, and so does what is made of a manifest. */
@@ -25,12 +25,11 @@ export interface WantedAddon {
   channel?: string | undefined;
 }
 
-const rank = (channel: string | undefined): number =>
-  Math.max(0, CHANNELS.indexOf((channel ?? 'stable') as (typeof CHANNELS)[number]));
+const rank = (channel: string | undefined): number => Math.max(0, CHANNELS.indexOf((channel ?? 'stable') as Channel));
 
 /** Whether a cluster on a channel takes a bundle of another: stable ones always, candidates on candidate and edge, edge ones on edge. */
 export const takes = (wanted: string | undefined, offered: string | undefined): boolean =>
-  rank(offered) <= rank(wanted) && (offered === undefined || CHANNELS.includes(offered as (typeof CHANNELS)[number]));
+  rank(offered) <= rank(wanted) && (offered === undefined || CHANNELS.includes(offered as Channel));
 
 /** Newest first; equal ones in an order that is always the same. */
 export const newestFirst = (a: Choosable, b: Choosable): number =>

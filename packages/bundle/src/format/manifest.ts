@@ -1,3 +1,4 @@
+import { CHANNELS, PROVIDES } from '@shoto/api';
 import { z } from 'zod';
 
 export const SEMVER = /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -13,19 +14,6 @@ const text = (max: number) => z.string().min(1).max(max);
 /** An expression; checked when the manifest is read. */
 const cel = () => text(4096);
 
-/** What a cluster gets from an addon. */
-export const PROVISIONS = [
-  'cni',
-  'csi',
-  'cloud-provider',
-  'dns',
-  'ingress',
-  'metrics',
-  'monitoring',
-  'certificates',
-  'node-problems',
-  'snapshots',
-] as const;
 /** What only one addon of a cluster may provide. */
 export const EXCLUSIVE: ReadonlySet<string> = new Set([
   'cni',
@@ -36,9 +24,6 @@ export const EXCLUSIVE: ReadonlySet<string> = new Set([
   'cloud-provider',
   'snapshots',
 ]);
-/** From the most careful to the boldest: a cluster takes bundles of its own channel and of those before it. */
-export const CHANNELS = ['stable', 'candidate', 'edge'] as const;
-
 /** Objects that something is said of: all that are stated must match. */
 const selector = {
   apiVersion: text(128).optional(),
@@ -121,7 +106,7 @@ export const BundleManifest = z.strictObject({
     )
     .max(16)
     .default([]),
-  provides: z.array(z.enum(PROVISIONS)).max(16).default([]),
+  provides: z.array(z.enum(PROVIDES)).max(16).default([]),
   content,
   patches: z.array(patch).max(128).default([]),
   health: z
@@ -181,5 +166,3 @@ export type BundleManifest = z.output<typeof BundleManifest>;
 export type BundlePatch = BundleManifest['patches'][number];
 export type JsonPatchOperation = z.output<typeof JsonPatchOperation>;
 export type HealthCheck = BundleManifest['health']['checks'][number];
-export type Channel = (typeof CHANNELS)[number];
-export type Provision = (typeof PROVISIONS)[number];
