@@ -130,12 +130,15 @@ describe('the service as it is wired', () => {
     const s = await scenario();
     await started(s);
     await until(() => reachable(s.management) === 'True');
-    const lists = () => s.workload.requests.filter((r) => r.path === '/api/v1/nodes' && !r.query.has('watch')).length;
-    const [before, writes] = [lists(), s.management.requests.filter((r) => r.method === 'PATCH').length];
+    const asked = (watching: boolean) =>
+      s.workload.requests.filter((r) => r.path === '/api/v1/nodes' && r.query.has('watch') === watching).length;
+    // That it answers is known before it is watched.
+    await until(() => asked(true) > 0 && s.workload.watches > 0);
+    const told = () => writes(s.management).filter((r) => r.path.endsWith('/clusters/web/status')).length;
+    const [before, toldBefore] = [asked(false), told()];
     s.workload.endWatches('reset');
-    await until(() => lists() >= before + 2, { timeoutMs: 15_000 }); // asked whether it answers, then listed anew
-    expect(reachable(s.management)).toBe('True');
-    expect(s.management.requests.filter((r) => r.method === 'PATCH')).toHaveLength(writes);
+    await until(() => asked(false) >= before + 2, { timeoutMs: 15_000 }); // asked whether it answers, then listed anew
+    expect([reachable(s.management), told()]).toEqual(['True', toldBefore]);
   }, 30_000);
 
   it('sees a node that went while the service was away', async () => {

@@ -59,7 +59,9 @@ export const AddonBundleSpec = z.object({
     .meta({ listType: 'set' }),
   manifests: z
     .object({
-      digest: digest().describe('SHA-256 of the text under the key; of the canonical JSON (RFC 8785) of all keys where they are files of a bundle.'),
+      digest: digest().describe(
+        'SHA-256 of the text under the key; of the canonical JSON (RFC 8785) of all keys where they are files of a bundle.',
+      ),
       configMapRef: z
         .object({
           namespace: dnsLabel().describe('Namespace of the ConfigMap.'),
