@@ -1,13 +1,6 @@
 export { type CelVariables, celHolds, celProblem, ExpressionError } from './cel.ts';
-export {
-  type Choosable,
-  candidates,
-  chooseBundle,
-  newestFirst,
-  takes,
-  type WantedAddon,
-} from './choose/choose.ts';
-export { type Cycle, cyclesOf } from './choose/dependencies.ts';
+export type { Choosable, WantedAddon } from './choose/choose.ts';
+
 export {
   type AddonBlock,
   type AddonBlockReason,
@@ -18,20 +11,14 @@ export {
 } from './choose/plan.ts';
 export { compareVersions, fits } from './choose/range.ts';
 export { BundleError, type BundleProblem, problemText } from './errors.ts';
-export { type BundleContent, bundleOf, filesIn, LIMITS, pathProblem, textOf } from './format/content.ts';
-export {
-  BundleManifest,
-  type BundlePatch,
-  EXCLUSIVE,
-  type HealthCheck,
-  SEMVER,
-} from './format/manifest.ts';
-export { parseBundleManifest } from './format/parse.ts';
+export { type BundleContent, bundleOf, LIMITS, textOf } from './format/content.ts';
+export { BundleManifest, EXCLUSIVE, type HealthCheck, SEMVER } from './format/manifest.ts';
+
 export { readBundleDir } from './format/read-dir.ts';
 export { canonicalJson, type Json, type JsonObject, sha256 } from './json.ts';
 export type { LintOptions } from './lint/context.ts';
 export type { Finding, Severity } from './lint/finding.ts';
-export { type KubernetesData, kubernetesData, minorOf } from './lint/kubernetes-data.ts';
+export { type KubernetesData, kubernetesData } from './lint/kubernetes-data.ts';
 export { lint } from './lint/lint.ts';
 export { sampleFacts } from './lint/sample-facts.ts';
 export type { Credentials } from './oci/auth.ts';
@@ -44,7 +31,9 @@ export {
   type OciManifest,
   type PackedBundle,
   packBundle,
+  partsOf,
   readConfig,
+  readOciManifest,
   unpackBundle,
 } from './oci/pack.ts';
 export {
@@ -56,13 +45,13 @@ export {
   versionOfTag,
 } from './oci/reference.ts';
 export { RenderCache, type RenderCacheOptions, type RenderCacheStats } from './render/cache.ts';
-export { type CompiledBundle, compileBundle } from './render/compile.ts';
+
 export { type HelmOptions, helmTemplate } from './render/helm.ts';
 export { groupOf, identityOf, type Manifest, nameOf } from './render/object.ts';
 export { ADDON_LABEL, type ChartRenderer, type Rendered, type RenderInput, render } from './render/render.ts';
 export { fingerprintOf, generateKeyPair, type KeyPair, readPrivateKey, readPublicKey } from './sign/keys.ts';
 export { signatureTag, signBundle, verifyBundle } from './sign/signature.ts';
 export { mergeValues } from './values/merge.ts';
-export { readValuesSchema, resolveValues, type ValuesSchema, valuesSchemaOf } from './values/schema.ts';
+export { resolveValues } from './values/schema.ts';
 export { type ClearSecret, secretsInClear } from './values/secrets.ts';
 export { readYaml, type YamlDocument } from './yaml.ts';

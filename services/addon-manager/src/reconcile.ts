@@ -36,18 +36,17 @@ export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Pro
   const waited = d.now() - lastApplied(d, cluster, seen);
   const late = seen.standings.filter((s) => !s.healthy);
   const quiet = late.length > 0 && late.every((s) => REGULAR.has(s.problem?.reason ?? ''));
-  if (!(quiet && waited < SAY_SO_AFTER_MS)) await writeStandings(d, cluster, seen, leaving.names);
-  return again(seen, leaving, waited);
+  if (!(quiet && waited < SAY_SO_AFTER_MS)) await writeStandings(d, cluster, seen, leaving);
+  return again(seen, waited);
 }
 
 /** When to look again: soon while a rollout goes on, at the time that an addon names, or only after a change. */
-function again(seen: Seen, leaving: { againMs: number | undefined }, waited: number): Outcome {
+function again(seen: Seen, waited: number): Outcome {
   const times = seen.standings.flatMap((s) => {
     if (s.againMs !== undefined) return [s.againMs];
     if (s.healthy || s.problem?.terminal) return [];
     return [Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, waited / 2))];
   });
-  if (leaving.againMs !== undefined) times.push(leaving.againMs);
   return times.length > 0 ? { requeueAfterMs: Math.min(...times) } : undefined;
 }
 

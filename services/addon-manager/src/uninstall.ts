@@ -6,29 +6,27 @@ import { prune, toPrune } from './apply/prune.ts';
 import type { Deps } from './deps.ts';
 import type { Seen } from './pass.ts';
 
-/** What is being removed, and when to look again. */
-export interface Leaving {
-  names: string[];
-  againMs: number | undefined;
-}
-
-/** Removes addons that the Cluster no longer asks for: what they have, as far as it may be pruned, then what is remembered of them. */
+/**
+ * Removes addons that the Cluster no longer asks for: what they have, as far as it may be pruned, then what is remembered of them.
+ *
+ * @returns names of those that cannot go yet
+ */
 export async function uninstall(
   d: Deps,
   cluster: Cluster,
   workload: KubeClient,
   seen: Seen,
   signal: AbortSignal | undefined,
-): Promise<Leaving> {
+): Promise<string[]> {
   const memory = d.memory.of(cluster.metadata.uid!);
   const wanted = new Set(cluster.spec.addons.map((a) => a.name));
   const objects = d.addonsOf(cluster).filter((a) => !wanted.has(a.spec.addon));
   const names = [...new Set([...(memory.inventories?.keys() ?? []), ...objects.map((a) => a.spec.addon)])].filter(
     (n) => !wanted.has(n),
   );
-  if (names.length === 0) return { names, againMs: undefined };
+  if (names.length === 0) return [];
   const stopped = seen.hold !== undefined && !seen.hold.updatesOnly;
-  if (stopped || seen.version === undefined) return { names, againMs: undefined };
+  if (stopped || seen.version === undefined) return names;
   for (const addon of names) {
     const inventory = memory.inventories?.get(addon);
     if (inventory) {
@@ -43,5 +41,5 @@ export async function uninstall(
     memory.slowPassAt.delete(addon);
     for (const a of objects) if (a.spec.addon === addon) await removeAddon(d, a);
   }
-  return { names: [], againMs: undefined };
+  return [];
 }

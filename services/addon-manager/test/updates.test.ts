@@ -1,24 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { small } from './bundles.ts';
+import { looking } from './look.ts';
 import { startWorld, type World } from './world.ts';
 
 let w: World;
 afterEach(() => w.close());
 
-const SYSTEM = 'kube-system';
-const maps = () => w.workload.api.resource({ group: '', version: 'v1', plural: 'configmaps' });
-const sets = () => w.workload.api.resource({ group: 'apps', version: 'v1', plural: 'daemonsets' });
-const map = (name: string) => maps().get({ namespace: SYSTEM, name }) as { data?: Record<string, string> } | undefined;
-const image = (name: string) =>
-  (
-    sets().get({ namespace: SYSTEM, name }) as unknown as {
-      spec: { template: { spec: { containers: { image: string }[] } } };
-    }
-  ).spec.template.spec.containers[0]!.image;
-const clusters = () => w.management.api.resource({ group: 'shoto.dev', version: 'v1alpha1', plural: 'clusters' });
-const addonsOf = (name: string) => w.addons().find((a) => a.spec.addon === name)?.status?.manager;
-const WEB = { namespace: 'tenant-blue', name: 'web' };
-const ask = (addons: object[]) => clusters().patch(WEB, { spec: { addons } });
+const { addonsOf, ask, clusters, image, map, maps, SYSTEM, WEB } = looking(() => w);
 const mark = () => w.workload.writes.length;
 const since = (n: number) => w.workload.writes.slice(n).map((x) => x.replace(/^(\w+) .*\//, '$1 '));
 
@@ -154,118 +142,6 @@ describe('an update', () => {
   });
 });
 
-describe('what is pruned', () => {
-  it('is only what was applied: never claims, namespaces, definitions that are in use, and what the bundle keeps', async () => {
-    w = await startWorld([{ name: 'log' }]);
-    const things = `apiVersion: v1
-kind: Namespace
-metadata: { name: things }
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: { name: data, namespace: things }
-spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
----
-apiVersion: v1
-kind: ConfigMap
-metadata: { name: kept }
-data: { a: b }
----
-apiVersion: v1
-kind: ConfigMap
-metadata: { name: gone }
-data: { a: b }
----
-apiVersion: v1
-kind: Secret
-metadata: { name: gone }
-stringData: { a: b }
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: used.log.dev }
-spec:
-  group: log.dev
-  scope: Cluster
-  names: { kind: Used, plural: used, singular: used, listKind: UsedList }
-  versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: idle.log.dev }
-spec:
-  group: log.dev
-  scope: Cluster
-  names: { kind: Idle, plural: idle, singular: idle, listKind: IdleList }
-  versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
-`;
-    const more = { prune: { never: [{ kind: 'ConfigMap', name: 'kept' }] } };
-    w.publishFiles('log-1.0.0', small('log', '1.0.0', { more, files: { 'manifests/things.yaml': things } }));
-    await w.settle();
-    w.workload.api.resource({ group: 'log.dev', version: 'v1', plural: 'used' }).create({
-      apiVersion: 'log.dev/v1',
-      kind: 'Used',
-      metadata: { name: 'one' },
-    } as never);
-    // Somebody else's, by the same name as one that was ours.
-    maps().create({ metadata: { name: 'theirs', namespace: SYSTEM }, data: {} } as never);
-    w.publishFiles('log-1.1.0', small('log', '1.1.0'));
-    await w.settle();
-    const crds = w.workload.api.resource({
-      group: 'apiextensions.k8s.io',
-      version: 'v1',
-      plural: 'customresourcedefinitions',
-    });
-    const claims = w.workload.api.resource({ group: '', version: 'v1', plural: 'persistentvolumeclaims' });
-    const secrets = w.workload.api.resource({ group: '', version: 'v1', plural: 'secrets' });
-    expect({
-      claim: claims.get({ namespace: 'things', name: 'data' }) !== undefined,
-      kept: map('kept') !== undefined,
-      theirs: map('theirs') !== undefined,
-      gone: map('gone') !== undefined,
-      secret: secrets.get({ namespace: SYSTEM, name: 'gone' }) !== undefined,
-      used: crds.get({ name: 'used.log.dev' }) !== undefined,
-      idle:
-        crds.get({ name: 'idle.log.dev' })?.metadata.deletionTimestamp === undefined &&
-        crds.get({ name: 'idle.log.dev' }) !== undefined,
-    }).toEqual({ claim: true, kept: true, theirs: true, gone: false, secret: false, used: true, idle: false });
-  });
-
-  it('is not what somebody else made anew under the same name', async () => {
-    w = await startWorld([{ name: 'log' }]);
-    w.publishFiles('log-1.0.0', small('log', '1.0.0', { maps: ['old'] }));
-    await w.settle();
-    ask([{ name: 'log', drift: 'Ignore' }]);
-    maps().delete({ namespace: SYSTEM, name: 'old' });
-    maps().create({ metadata: { name: 'old', namespace: SYSTEM }, data: { mine: 'yes' } } as never);
-    w.publishFiles('log-1.1.0', small('log', '1.1.0'));
-    await w.settle();
-    expect(map('old')?.data).toEqual({ mine: 'yes' });
-  });
-
-  it('is all of an addon that the Cluster no longer asks for, and its Addon', async () => {
-    w = await startWorld([{ name: 'log' }, { name: 'trace' }]);
-    w.publishFiles('log-1.0.0', small('log', '1.0.0', { maps: ['old'] }));
-    w.publishFiles('trace-1.0.0', small('trace', '1.0.0'));
-    await w.settle();
-    ask([{ name: 'trace' }]);
-    w.stop = true;
-    await w.settle();
-    expect([map('old') !== undefined, w.standing().UpToDate]).toEqual([true, 'False Removing: log: is being removed']);
-    w.stop = false;
-    await w.settle();
-    expect([map('old'), map('log-settings'), sets().get({ namespace: SYSTEM, name: 'log' })]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
-    expect(map('shoto-addon-log')).toBeUndefined();
-    expect(w.addons().map((a) => a.spec.addon)).toEqual(['trace']);
-    expect(image('trace')).toBe('trace:1.0.0');
-    expect(w.standing().UpToDate).toBe('True UpToDate: every addon is what it should be');
-  });
-});
-
 describe('order', () => {
   const needs = (name: string) => ({ more: { dependsOn: [{ name }] } });
 
@@ -296,71 +172,6 @@ describe('order', () => {
       ['net', true],
     ]);
     expect(w.standing().Applied).toMatch(/^False DependencyCycle: .*log needs trace needs log/);
-  });
-});
-
-describe('values', () => {
-  const secrets = () => w.management.api.resource({ group: '', version: 'v1', plural: 'secrets' });
-  const secret = (text: string) =>
-    ({
-      metadata: { name: 'own', namespace: 'tenant-blue' },
-      data: { 'values.yaml': Buffer.from(text).toString('base64') },
-    }) as never;
-
-  it('that are not in the schema are blamed by their path, and what is applied stays', async () => {
-    w = await startWorld([{ name: 'log' }]);
-    w.publishFiles('log-1.0.0', small('log', '1.0.0'));
-    await w.settle();
-    ask([{ name: 'log', values: { level: 'loud', volume: 11 } }]);
-    await w.settle();
-    expect(w.standing().UpToDate).toMatch(
-      /^False InvalidValues: log: bundle log-1\.0\.0: .*values\.level: must be one of/,
-    );
-    expect(w.standing().UpToDate).toContain('values.volume: unknown value');
-    expect([w.standing().Healthy, map('log-settings')?.data]).toEqual([
-      'True RolledOut: all addons run',
-      { level: 'info' },
-    ]);
-  });
-
-  it('from a Secret are waited for, laid over those of the Cluster, and told nowhere', async () => {
-    const valuesFrom = [{ secretName: 'own', key: 'values.yaml' }];
-    w = await startWorld([{ name: 'log', values: { level: 'info' }, valuesFrom }]);
-    const files = small('log', '1.0.0');
-    files['manifests/secret.yaml'] =
-      'apiVersion: v1\nkind: Secret\nmetadata: { name: log }\nstringData: { password: "{{values.password}}" }\n';
-    w.publishFiles('log-1.0.0', files);
-    expect((await w.pass())?.requeueAfterMs).toBe(15_000);
-    expect(w.standing().Applied).toBe(
-      'False ValuesMissing: log: valuesFrom[0]: Secret tenant-blue/own is not there: make it',
-    );
-    secrets().create(secret('password: hunter2-hunter2\nlevel: debug\n'));
-    await w.settle();
-    expect(map('log-settings')?.data).toEqual({ level: 'debug' });
-    const applied = w.workload.api.resource({ group: '', version: 'v1', plural: 'secrets' });
-    const encoded = Buffer.from('hunter2-hunter2').toString('base64');
-    expect(JSON.stringify(applied.get({ namespace: SYSTEM, name: 'log' }))).toContain(encoded);
-    const said = JSON.stringify([w.cluster(), w.addons(), w.events, map('shoto-addon-log')]);
-    expect(said).not.toContain('hunter2');
-    expect(said).not.toContain(encoded);
-
-    // Another content is taken over with the next pass; one that cannot be read is said without it.
-    secrets().update({ namespace: 'tenant-blue', name: 'own' }, (s) => {
-      (s as unknown as { data: Record<string, string> }).data = {
-        'values.yaml': Buffer.from('level: info\npassword: another-one\n').toString('base64'),
-      };
-    });
-    await w.settle();
-    expect(map('log-settings')?.data).toEqual({ level: 'info' });
-    secrets().update({ namespace: 'tenant-blue', name: 'own' }, (s) => {
-      (s as unknown as { data: Record<string, string> }).data = {
-        'values.yaml': Buffer.from('hunter3: [').toString('base64'),
-      };
-    });
-    await w.settle();
-    expect(w.standing().UpToDate).toBe(
-      'False ValuesInvalid: log: valuesFrom[0]: Secret tenant-blue/own, key values.yaml is not YAML (line 1): mend it',
-    );
   });
 });
 

@@ -22,7 +22,7 @@ const aCluster = (infrastructure: object = {}, more: object = {}): Cluster =>
       addons: [{ name: 'flannel' }],
     },
     status: {
-      addons: { items: [{ name: 'flannel', version: '1.0.0', healthy: true }] },
+      addons: { observedGeneration: 4, items: [FLANNEL] },
       observedGeneration: 4,
       conditions: [READY],
       controlPlane: { initialized: true },
@@ -36,6 +36,7 @@ const aMachine = (name: string, pool = 'default', o: { release?: string; ready?:
     spec: { pool, release: o.release ?? 'v1.36.3' },
     status: { server: { state: 'Active' }, health: { ready: o.ready ?? true } },
   }) as unknown as Machine;
+const FLANNEL = { name: 'flannel', version: '1.0.0', healthy: true };
 const ALL = [aMachine('cp', 'control-plane'), aMachine('a'), aMachine('b')];
 const step = (c: Cluster, name: string) => progressOf(c, ALL).steps.find((s) => s.name === name);
 
@@ -115,10 +116,23 @@ describe('a cluster is settled', () => {
     ['a rollout goes on', aCluster({ rollout: { release: 'v1.36.3', startedAt: 'x' } }), ALL],
     ['one is outdated', aCluster({ conditions: [condition('UpToDate', 'False', 'Paused')] }), ALL],
     ['the spec was not looked at yet', aCluster({}, { observedGeneration: 3 }), ALL],
-    ['an addon is not applied yet', aCluster({}, { addons: { items: [] } }), ALL],
+    [
+      'what is said of the addons is of the spec before',
+      aCluster({}, { addons: { observedGeneration: 3, items: [FLANNEL] } }),
+      ALL,
+    ],
+    [
+      'an addon is not what it should be',
+      aCluster({}, { addons: { observedGeneration: 4, items: [{ ...FLANNEL, upToDate: false }] } }),
+      ALL,
+    ],
+    ['an addon is not applied yet', aCluster({}, { addons: { observedGeneration: 4, items: [] } }), ALL],
     [
       'an addon is not healthy',
-      aCluster({}, { addons: { items: [{ name: 'flannel', version: '1.0.0', healthy: false }] } }),
+      aCluster(
+        {},
+        { addons: { observedGeneration: 4, items: [{ name: 'flannel', version: '1.0.0', healthy: false }] } },
+      ),
       ALL,
     ],
     [
@@ -127,6 +141,7 @@ describe('a cluster is settled', () => {
         {},
         {
           addons: {
+            observedGeneration: 4,
             items: [
               { name: 'flannel', healthy: true },
               { name: 'old', healthy: true },
@@ -138,4 +153,16 @@ describe('a cluster is settled', () => {
     ],
     ['the cluster is not ready', aCluster({}, { conditions: [condition('Ready', 'False', 'X')] }), ALL],
   ])('not while %s', (_what, cluster, machines) => expect(settled(cluster, machines)).toBe(false));
+});
+
+it('the step of the addons says why one is not what it should be, though all run', () => {
+  const conditions = [
+    condition('Healthy', 'True', 'RolledOut'),
+    { ...condition('UpToDate', 'False', 'InvalidValues'), message: 'flannel: values.mtu: must be a number' },
+  ];
+  const addons = { observedGeneration: 4, items: [{ ...FLANNEL, upToDate: false }], conditions };
+  expect(step(aCluster({}, { addons }), 'addons')).toMatchObject({
+    state: 'failed',
+    message: 'flannel: values.mtu: must be a number',
+  });
 });

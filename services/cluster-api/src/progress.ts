@@ -98,11 +98,7 @@ export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByM
           'waiting for the first control-plane machine'),
       ...(s?.controlPlane?.initializedAt ? { since: s.controlPlane.initializedAt } : {}),
     },
-    ofCondition(
-      'addons',
-      findCondition(s?.addons?.conditions, 'Healthy') ?? findCondition(s?.addons?.conditions, 'Applied'),
-      'waiting for the control plane',
-    ),
+    ofCondition('addons', ofAddons(cluster), 'waiting for the control plane'),
     {
       name: 'nodes',
       state: healthy >= wanted && !rollout ? 'done' : joined > 0 ? 'running' : 'waiting',
@@ -183,14 +179,25 @@ function isSettled(cluster: Cluster, all: Machine[]): boolean {
   );
 }
 
-/** Whether the addons are those that are asked for, pinned ones at their version, and all healthy. Of a paused one nothing is expected. */
-function addonsSettled({ spec, status }: Cluster): boolean {
+/** The condition that says most of the addons: that they do not run, or else that one is not what it should be. */
+function ofAddons({ status }: Cluster): Condition | undefined {
+  const said = (type: string) => findCondition(status?.addons?.conditions, type);
+  const healthy = said('Healthy') ?? said('Applied');
+  const isBehind = status?.addons?.items?.some((i) => i.upToDate === false);
+  return healthy?.status === 'True' && isBehind ? (said('UpToDate') ?? healthy) : healthy;
+}
+
+/** Whether the addons are what is asked for: those of this generation, pinned ones at their version, all healthy. Of a paused one nothing is expected. */
+function addonsSettled({ spec, status, metadata }: Cluster): boolean {
   const items = status?.addons?.items ?? [];
+  const seen = spec.addons.length === 0 || status?.addons?.observedGeneration === metadata.generation;
   return (
+    seen &&
     items.every((i) => spec.addons.some((a) => a.name === i.name)) &&
     spec.addons.every((a) => {
       const item = items.find((i) => i.name === a.name);
-      return a.paused || (item?.healthy === true && (a.version === undefined || a.version === item.version));
+      const isRight = item?.healthy === true && item.upToDate !== false;
+      return a.paused || (isRight && (a.version === undefined || a.version === item.version));
     })
   );
 }

@@ -50,6 +50,8 @@ export interface ClusterMemory {
   boundTo?: string;
   /** Security groups whose rules were seen complete. */
   rulesComplete?: boolean;
+  /** The Cluster is being deleted, and what its addons made in the cloud is gone: nothing is left that could make more. */
+  addonsLeft?: boolean;
   /** The subnet was seen on the router. */
   routed?: boolean;
   /** When the credential of the addons was last looked at, and for which region as it was then. */

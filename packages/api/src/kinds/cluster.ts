@@ -156,12 +156,19 @@ export const ClusterStatus = z
     addons: z
       .object({
         revision: revision(),
+        observedGeneration: z.int().min(0).optional().describe('Generation of the spec that all of this was seen for.'),
         items: z
           .array(
             z.object({
               name: z.string().max(63).describe('Addon.'),
               version: z.string().max(64).optional().describe('Version that is applied.'),
               healthy: z.boolean().describe('Whether its workloads run.'),
+              upToDate: z
+                .boolean()
+                .optional()
+                .describe(
+                  'False where it runs and is not what it should be, paused ones left aside; the Addon says why.',
+                ),
             }),
           )
           .max(64)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chooseBundle } from './choose.ts';
+import type { WantedAddon } from './choose.ts';
+import { planAddons } from './plan.ts';
 import { compareVersions, fits } from './range.ts';
 
 const bundle = (addon: string, version: string, kubernetes: string, channel?: string) => ({
@@ -59,21 +60,23 @@ describe('the bundle that a cluster gets', () => {
     bundle('calico', '3.3.0', '>=1.30', 'edge'),
     bundle('calico', '4.0.0', '>=1.30', 'a-channel-of-tomorrow'),
   ];
+  const chosen = (wanted: WantedAddon, [current, next]: [current: string, next?: string]) =>
+    planAddons({ wanted: [wanted], bundles: all, applied: {}, current, next }).addons[0]?.bundle;
   it('is the newest that fits', () => {
-    expect(chooseBundle(all, { name: 'flannel' }, ['v1.35.4'])?.spec.version).toBe('0.28.4');
-    expect(chooseBundle(all, { name: 'flannel' }, ['v1.34.0'])?.spec.version).toBe('0.9.0');
+    expect(chosen({ name: 'flannel' }, ['v1.35.4'])?.spec.version).toBe('0.28.4');
+    expect(chosen({ name: 'flannel' }, ['v1.34.0'])?.spec.version).toBe('0.9.0');
   });
   it('fits every version that is asked for', () => {
-    expect(chooseBundle(all, { name: 'flannel' }, ['v1.36.4', 'v1.37.0'])?.spec.version).toBe('0.28.4-rc.1');
-    expect(chooseBundle(all, { name: 'flannel' }, ['v1.34.4', 'v1.35.0'])?.spec.version).toBe('0.9.0');
+    expect(chosen({ name: 'flannel' }, ['v1.36.4', 'v1.37.0'])?.spec.version).toBe('0.28.4-rc.1');
+    expect(chosen({ name: 'flannel' }, ['v1.34.4', 'v1.35.0'])?.spec.version).toBe('0.9.0');
   });
   it('is the one that is asked for, of whatever channel', () => {
-    expect(chooseBundle(all, { name: 'flannel', version: '0.9.0' }, ['v1.35.4'])?.spec.version).toBe('0.9.0');
-    expect(chooseBundle(all, { name: 'calico', version: '3.3.0' }, ['v1.35.4'])?.spec.version).toBe('3.3.0');
+    expect(chosen({ name: 'flannel', version: '0.9.0' }, ['v1.35.4'])?.spec.version).toBe('0.9.0');
+    expect(chosen({ name: 'calico', version: '3.3.0' }, ['v1.35.4'])?.spec.version).toBe('3.3.0');
   });
   it('is none where none fits', () => {
-    expect(chooseBundle(all, { name: 'flannel' }, ['v1.29.0'])).toBeUndefined();
-    expect(chooseBundle(all, { name: 'cilium' }, ['v1.35.4'])).toBeUndefined();
+    expect(chosen({ name: 'flannel' }, ['v1.29.0'])).toBeUndefined();
+    expect(chosen({ name: 'cilium' }, ['v1.35.4'])).toBeUndefined();
   });
   it.each([
     [undefined, '3.1.0'],
@@ -82,6 +85,6 @@ describe('the bundle that a cluster gets', () => {
     ['edge', '3.3.0'],
     ['unheard-of', '3.1.0'],
   ])('on channel %s is of that channel or a more careful one', (channel, version) => {
-    expect(chooseBundle(all, { name: 'calico', channel }, ['v1.35.4'])?.spec.version).toBe(version);
+    expect(chosen({ name: 'calico', channel }, ['v1.35.4'])?.spec.version).toBe(version);
   });
 });

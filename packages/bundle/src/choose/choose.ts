@@ -1,5 +1,5 @@
 import { CHANNELS, type Channel } from '@shoto/api';
-import { compareVersions, fits } from './range.ts';
+import { compareVersions } from './range.ts';
 
 /** What the choice reads of a bundle: an AddonBundle fits, and so does what is made of a manifest. */
 export interface Choosable {
@@ -43,16 +43,3 @@ export const candidates = <B extends Choosable>(bundles: readonly B[], wanted: W
       wanted.version === undefined ? takes(wanted.channel, b.spec.channel) : b.spec.version === wanted.version,
     )
     .sort(newestFirst);
-
-/**
- * The bundle that a cluster gets: of this addon, of that version if one is asked for, else the newest of its channel that fits.
- *
- * @param kubernetesVersions - all that it must fit: the one that the cluster has and, before an upgrade, the next
- * @returns undefined where none fits
- */
-export const chooseBundle = <B extends Choosable>(
-  bundles: readonly B[],
-  wanted: WantedAddon,
-  kubernetesVersions: readonly string[],
-): B | undefined =>
-  candidates(bundles, wanted).find((b) => kubernetesVersions.every((v) => fits(b.spec.kubernetes, v)));

@@ -15,6 +15,8 @@ export const LIMITS = {
   unpackedBytes: 64 * 1024 * 1024,
   /** As the layer of an OCI artifact, in bytes. */
   packedBytes: 16 * 1024 * 1024,
+  /** Of the configuration of an artifact: bundle.yaml as JSON. */
+  configBytes: 1024 * 1024,
   files: 4096,
   pathLength: 240,
 } as const;

@@ -14,8 +14,6 @@ export interface PublishedBundle {
   oci: OciManifest;
 }
 
-const LARGEST_CONFIG = 1024 * 1024;
-
 /**
  * Publishes a bundle: blobs first, then the manifest under the version's tag. What is there already is not sent again; a version that is there with
  * other content is left as it is.
@@ -71,7 +69,7 @@ export async function inspectBundle(
       `${client.nameOf(addon)}: the layer has ${layer.size} bytes, a bundle may have ${LIMITS.packedBytes}`,
       { kind: 'terminal' },
     );
-  const manifest = readConfig(await client.pullBlob(addon, config, LARGEST_CONFIG));
+  const manifest = readConfig(await client.pullBlob(addon, config, LIMITS.configBytes));
   const version = versionOfTag(reference);
   if (manifest.name !== addon || (version !== undefined && manifest.version !== version))
     throw new BundleError('BrokenBundle', {

@@ -6,7 +6,7 @@ import { RegistryError } from './error.ts';
 import { type Descriptor, MEDIA_TYPES } from './pack.ts';
 import { badReference, isReference, parseLocation, type RegistryLocation, repositoryOf } from './reference.ts';
 import { type Answer, discard, first, Transport, type TransportOptions } from './transport.ts';
-import { hasBlob, persist, pushBlob, type TransferOptions } from './upload.ts';
+import { persist, pushBlob, type TransferOptions } from './upload.ts';
 
 export interface RegistryOptions extends Omit<TransportOptions, 'host'> {
   /** `oci://host[:port]/prefix` */
@@ -147,10 +147,6 @@ export class RegistryClient {
       await discard(answer);
       return sha256(bytes);
     });
-  }
-
-  hasBlob(addon: string, digest: string): Promise<boolean> {
-    return this.#again(() => hasBlob(this.#t, this.#repository(addon), digest));
   }
 
   /** Brings a blob there where it is not yet. @returns bytes that were sent */

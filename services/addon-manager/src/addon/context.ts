@@ -46,6 +46,8 @@ export interface Target {
   values: JsonObject;
   /** See {@link inputOf}. */
   input: string;
+  /** Something of it is from Secrets. */
+  confidential: boolean;
 }
 
 /** An addon that the Cluster asks for, with what it needs. */
@@ -77,11 +79,22 @@ export function inputOf(p: Pass, w: Wish, bundle: AddonBundle, own: JsonObject):
 }
 
 export function targetOf(p: Pass, w: Wish, bundle: AddonBundle, own: JsonObject): Target {
-  return { bundle, own, values: mergeValues(own, w.secrets.values), input: inputOf(p, w, bundle, own) };
+  return {
+    bundle,
+    own,
+    values: mergeValues(own, w.secrets.values),
+    input: inputOf(p, w, bundle, own),
+    confidential: w.secrets.versions.length > 0 || needsCredentials(bundle),
+  };
 }
 
 /** @param taken - what was taken from others before; entries are added */
-export function applyContext(p: Pass, taken: Taken[], ignored: ApplyContext['ignored']): ApplyContext {
+export function applyContext(
+  p: Pass,
+  { confidential }: Target,
+  taken: Taken[],
+  ignored: ApplyContext['ignored'],
+): ApplyContext {
   const { d, workload: client, version, signal } = p;
-  return { client, finder: d.finder, version, taken, ignored, now: d.now(), signal };
+  return { client, finder: d.finder, version, taken, ignored, confidential, now: d.now(), signal };
 }

@@ -42,7 +42,7 @@ export async function lookForDrift(
   if (ids.size === 0) return undefined;
   const { content, rendered } = await renderedFor(p, target);
   const objects = byId(rendered);
-  const context = applyContext(p, inventory.taken, ignoredOf(content));
+  const context = applyContext(p, target, inventory.taken, ignoredOf(content));
   const drifted: Drifted[] = [];
   const conflicts: Conflict[] = [];
   const items = new Map(inventory.items.map((i) => [idOf(i), i]));

@@ -1,4 +1,4 @@
-import type { BundleContent, Rendered } from '@shoto/bundle';
+import { type BundleContent, canonicalJson, type Rendered } from '@shoto/bundle';
 import { TerminalError } from '@shoto/reconciler';
 import { applyAll } from '../apply/apply.ts';
 import { type Inventory, type Item, idOf, itemOf, union, writeInventory } from '../apply/inventory.ts';
@@ -65,8 +65,10 @@ export async function bringUp(p: Pass, w: Wish, target: Target): Promise<Standin
     : { ...base, behind, problem: { reason: 'RollingOut', message: problem, terminal: false } };
 }
 
-const mayGoBack = (inventory: Inventory | undefined, target: Target): boolean =>
-  inventory?.good !== undefined && inventory.good.input !== target.input;
+/** Whether there is something else to go back to: Secrets and facts are as they are now for what was good, too. */
+const mayGoBack = ({ good }: Partial<Inventory> = {}, target: Target): boolean =>
+  good !== undefined &&
+  (good.bundle !== target.bundle.metadata.name || canonicalJson(good.values) !== canonicalJson(target.own));
 
 function givenUp(p: Pass, w: Wish, target: Target, why: { reason: string; message: string }): Standing {
   const { name } = w.wanted;
@@ -114,7 +116,7 @@ async function apply(p: Pass, name: string, target: Target, content: BundleConte
         taken: before?.taken ?? [],
         ...(before?.good ? { good: before.good } : {}),
       });
-  const context = applyContext(p, inventory.taken, ignoredOf(content));
+  const context = applyContext(p, target, inventory.taken, ignoredOf(content));
   const { items, conflicts } = await applyAll(context, rendered.objects);
   memory.applied.set(name, { input: target.input, items, conflicts, at: p.d.now() });
 }

@@ -30,6 +30,8 @@ export interface ApplyContext {
   taken: Taken[];
   /** Fields that are left to whoever changed them, as JSON pointers. */
   ignored: (o: Manifest) => readonly string[];
+  /** Values or facts of it are from Secrets: what an API server says of an object may quote them. */
+  confidential: boolean;
   /** Milliseconds since the epoch. */
   now: number;
   signal?: AbortSignal | undefined;
@@ -81,7 +83,7 @@ export async function applyOne(
     return { item, conflicts: [] };
   } catch (e) {
     const held = e instanceof KubeError && e.isConflict ? holdersOf(e) : [];
-    if (held.length === 0) throw refusal(e, o);
+    if (held.length === 0) throw refusal(c, e, o);
     const verdict = judge(c, o, held);
     const object = [...verdict.ignored, ...verdict.left].reduce((made, h) => removePath(made, h.path), o);
     try {
@@ -89,7 +91,7 @@ export async function applyOne(
       remember(c, idOf(itemOf(o)), verdict.take, verdict.left);
       return { item, conflicts: conflictsOf(o, verdict.left) };
     } catch (again) {
-      throw refusal(again, o);
+      throw refusal(c, again, o);
     }
   }
 }
@@ -161,16 +163,17 @@ const conflictsOf = (o: Manifest, left: Held[]): Conflict[] =>
     paths: of.map((h) => asPointer(h.path)),
   }));
 
-/** What an API server says to an object that it does not take. Of a Secret its words are not passed on: they may quote what is in it. */
-function refusal(e: unknown, o: Manifest): unknown {
+/** What an API server says to an object that it does not take. Where something secret may be in it, its words are not passed on: they may quote that. */
+function refusal(c: ApplyContext, e: unknown, o: Manifest): unknown {
   if (!(e instanceof KubeError)) return e;
   const what = inWords(itemOf(o));
   if (e.isForbidden)
     return new WaitingError('Forbidden', `${what} may not be applied: ${e.message}`, FORBIDDEN_MS, { cause: e });
   if (e.status !== 400 && !e.isInvalid && e.status !== 415) return e;
-  const fields = e.causes.map((c) => c.field).filter(Boolean);
-  const words = o.kind === 'Secret' ? `the API server refuses ${fields.join(', ') || 'it'}` : e.message;
-  return new TerminalError('Refused', `${what}: ${words}`, o.kind === 'Secret' ? {} : { cause: e });
+  const fields = e.causes.map((cause) => cause.field).filter(Boolean);
+  const isSecret = c.confidential || o.kind === 'Secret';
+  const words = isSecret ? `the API server refuses ${fields.join(', ') || 'it'}` : e.message;
+  return new TerminalError('Refused', `${what}: ${words}`, isSecret ? {} : { cause: e });
 }
 
 /** A kind of a CRD of the same bundle is only a moment away; any other will never be served. */

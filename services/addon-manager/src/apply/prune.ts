@@ -1,6 +1,6 @@
 import { ADDON_LABEL } from '@shoto/bundle';
 import { type HasMeta, type KubeClient, KubeError, type ResourceType } from '@shoto/kube';
-import { type Inventory, type Item, idOf, inWords, type Never } from './inventory.ts';
+import { type Inventory, type Item, idOf, type Never } from './inventory.ts';
 import type { KindFinder } from './kinds.ts';
 
 /** What holds data, or others' things: never pruned, whatever a bundle says. */
@@ -50,13 +50,8 @@ export interface PruneContext {
   signal?: AbortSignal | undefined;
 }
 
-/**
- * Removes objects that are provably the addon's: by UID, and by its label where we may read it. Safe to repeat.
- *
- * @returns what stays although it is no longer wanted, in words: definitions that still have objects
- */
-export async function prune(c: PruneContext, items: readonly Item[]): Promise<string[]> {
-  const kept: string[] = [];
+/** Removes objects that are provably the addon's: by UID, and by its label where we may read it. Definitions that still have objects stay. Safe to repeat. */
+export async function prune(c: PruneContext, items: readonly Item[]): Promise<void> {
   for (const item of items) {
     c.signal?.throwIfAborted();
     const type = await c.finder.find(c.client, c.version, item);
@@ -65,10 +60,7 @@ export async function prune(c: PruneContext, items: readonly Item[]): Promise<st
     const ref = { namespace: item.namespace, name: item.name };
     const uid = item.kind === 'Secret' ? item.uid : await provenUid(c, type, item);
     if (uid === undefined) continue;
-    if (item.kind === 'CustomResourceDefinition' && (await hasObjects(c, type, item))) {
-      kept.push(`${inWords(item)} has objects`);
-      continue;
-    }
+    if (item.kind === 'CustomResourceDefinition' && (await hasObjects(c, type, item))) continue;
     try {
       await c.client.delete(type, ref, {
         uid,
@@ -80,7 +72,6 @@ export async function prune(c: PruneContext, items: readonly Item[]): Promise<st
       if (!(e instanceof KubeError && e.isConflict)) throw e;
     }
   }
-  return kept;
 }
 
 /** UID of the object, where it is there and the addon's. */

@@ -6,16 +6,15 @@ import {
   type BundleContent,
   type Descriptor,
   LIMITS,
-  type OciManifest,
+  partsOf,
   type RegistryClient,
   RegistryError,
   readConfig,
+  readOciManifest,
   sha256,
   unpackBundle,
 } from '@shoto/bundle';
 import { RetryableError, TerminalError } from '@shoto/reconciler';
-
-const LARGEST_CONFIG = 1024 * 1024;
 
 /** Blobs by their digest, kept on disk: a registry that is away holds nobody back who was there before. */
 export class BlobCache {
@@ -57,11 +56,10 @@ export async function readOci(client: RegistryClient, cache: BlobCache, bundle: 
   const { addon } = bundle.spec;
   try {
     const bytes = await cache.get(digest, async () => (await client.manifest(addon, digest)).bytes);
-    const oci = JSON.parse(Buffer.from(bytes).toString('utf8')) as OciManifest;
-    const [layer] = oci.layers;
+    const { config, layer } = partsOf(readOciManifest(bytes));
     const blob = (d: Descriptor, max: number) => cache.get(d.digest, () => client.pullBlob(addon, d, max));
-    const manifest = readConfig(await blob(oci.config, LARGEST_CONFIG));
-    return unpackBundle(await blob(layer!, LIMITS.packedBytes), manifest);
+    const manifest = readConfig(await blob(config, LIMITS.configBytes));
+    return unpackBundle(await blob(layer, LIMITS.packedBytes), manifest);
   } catch (e) {
     if (!(e instanceof RegistryError)) throw e;
     const message = `bundle ${bundle.metadata.name}: ${e.message}`;

@@ -16,6 +16,8 @@ export interface ClusterInput {
   next: string | undefined;
   /** Addons that are being removed. */
   leaving: readonly string[];
+  /** Generation of the Cluster that this pass was about. */
+  generation: number | undefined;
 }
 
 const MESSAGE = 1024;
@@ -26,13 +28,19 @@ const isRollingOut = (s: Standing): boolean =>
 /** What a Cluster says of its addons. Pure. */
 export function clusterStatus(before: Addons | undefined, i: ClusterInput, now: number): Omit<Addons, 'revision'> {
   const { standings, next } = i;
-  const items = standings.map(({ name, version, healthy }) => ({ name, ...(version ? { version } : {}), healthy }));
+  const items = standings.map(({ name, version, healthy, behind }) => ({
+    name,
+    ...(version ? { version } : {}),
+    healthy,
+    ...(healthy && behind && behind.reason !== 'Paused' ? { upToDate: false } : {}),
+  }));
   const blocked = next === undefined ? [] : i.blocked.map((b) => ({ addon: b.addon, message: line(b.message) }));
   const byAddon = [...new Map(blocked.map((b) => [b.addon, b])).values()];
   const isReady =
     next !== undefined && i.planSettled && byAddon.length === 0 && standings.every((s) => s.healthy && !inTheWay(s));
   const conditions = [...conditionsOf(i)].reduce((all, c) => withCondition(all, c, now), before?.conditions ?? []);
   return {
+    ...(i.generation === undefined ? {} : { observedGeneration: i.generation }),
     items,
     ...(isReady ? { readyFor: next } : {}),
     ...(byAddon.length > 0 ? { blocked: byAddon } : {}),

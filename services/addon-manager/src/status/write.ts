@@ -17,7 +17,12 @@ export async function writeStandings(d: Deps, cluster: Cluster, seen: Seen, leav
     if (!saysAddon(addon, next)) d.wroteAddon(await d.client.patchStatusMap<Addon>(ADDONS, addon, 'manager', next));
   }
   const { standings, blocked, planSettled, next } = seen;
-  const status = clusterStatus(cluster.status?.addons, { standings, blocked, planSettled, next, leaving }, now);
+  const { generation } = cluster.metadata;
+  const status = clusterStatus(
+    cluster.status?.addons,
+    { standings, blocked, planSettled, next, leaving, generation },
+    now,
+  );
   if (!saysCluster(cluster, status))
     d.wrote(await d.client.patchStatusMap<Cluster>(CLUSTERS, cluster, 'addons', status));
 }

@@ -4,7 +4,7 @@ import { type Outcome, type ReconcileError, RetryableError, type RunContext, Wai
 import { CONDITIONS, good, ofError, stated } from '../conditions.ts';
 import { type Deps, machinesOf } from '../deps.ts';
 import type { Infrastructure } from '../memory.ts';
-import { nextDue } from './addon-credentials/needs.ts';
+import { dueSoon, nextDue } from './addon-credentials/needs.ts';
 import { type ClusterPass, outcomeOf, worstOf } from './pass.ts';
 import { deleteCloud } from './phases/delete-cloud.ts';
 import { ensureAddonCredentials } from './phases/ensure-addon-credentials.ts';
@@ -257,7 +257,7 @@ async function store(
   const again = [
     gathering > 0 ? gathering : undefined,
     pauseOf(cluster, plan, machines, now),
-    soon(nextDue(infra.addonCredentials, now)),
+    dueSoon(infra.addonCredentials, now),
   ];
   if (error?.kind === 'waiting') again.push((error as WaitingError).afterMs);
   // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
@@ -266,10 +266,6 @@ async function store(
   const known = again.filter((ms) => ms !== undefined);
   return known.length > 0 ? { requeueAfterMs: Math.min(...known) } : undefined;
 }
-
-/** What is further away is found by the resync, which looks at everything every ten minutes. */
-const soon = (ms: number | undefined): number | undefined => (ms !== undefined && ms <= SOON_MS ? ms : undefined);
-const SOON_MS = 600_000;
 
 /** A machine that is replaced changes the counts several times in a minute: they are gathered for longer then. */
 const GATHERED_WHILE_ROLLING = 5;

@@ -45,6 +45,18 @@ export function nextDue(have: AddonCredentials | undefined, now: number): number
   return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - now);
 }
 
+/** What is further away is found by the resync, which looks at everything every ten minutes. */
+const SOON_MS = 600_000;
+
+/**
+ * Milliseconds until a pass because of the time alone; undefined: none is to be ordered. What is due already was tried in this pass: where it could not
+ * be done, that says by itself when it is tried again.
+ */
+export function dueSoon(have: AddonCredentials | undefined, now: number): number | undefined {
+  const ms = nextDue(have, now);
+  return ms !== undefined && ms > 0 && ms <= SOON_MS ? ms : undefined;
+}
+
 /**
  * Whether a cluster's credentials need a pass.
  *

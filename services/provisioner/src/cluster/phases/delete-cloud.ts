@@ -15,9 +15,10 @@ type Step = (pass: ClusterPass) => Promise<void>;
  * @throws {WaitingError} while something is still going
  */
 export async function deleteCloud(pass: ClusterPass): Promise<void> {
-  if (mayHaveWorked(pass)) {
+  if (!pass.memory.addonsLeft && mayHaveWorked(pass)) {
     await deleteAddonLeftovers(pass);
     await revokeAddonCredentials(pass);
+    pass.memory.addonsLeft = true;
   }
   await deleteLoadBalancers(pass);
   await Promise.all([deleteFloatingIps(pass), deleteServerGroups(pass)]);
