@@ -1,5 +1,6 @@
 import type { Manifest } from '@shoto/bundle';
 import { Agent, request } from 'undici';
+import { until } from '../poll.ts';
 
 /** An API server as an administrator reaches it. */
 export interface Door {
@@ -76,15 +77,16 @@ export class Applier {
   }
 
   async #established(path: string): Promise<void> {
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      const { body } = await this.#call('GET', path);
-      const conditions = (JSON.parse(body) as { status?: { conditions?: { type: string; status: string }[] } }).status
-        ?.conditions;
-      if (conditions?.some((c) => c.type === 'Established' && c.status === 'True')) return;
-      if (Date.now() > deadline) throw new Error(`${path} was not established within 30 s`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(
+      `${path} is established`,
+      async () => {
+        const { body } = await this.#call('GET', path);
+        const { status } = JSON.parse(body) as { status?: { conditions?: { type: string; status: string }[] } };
+        return status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True');
+      },
+      30_000,
+      50,
+    );
   }
 
   async #call(

@@ -38,6 +38,28 @@ export const nodeFaultSchema = z
     error: 'exactly one of server, zone and host says which machines',
   });
 
+/** How often a fault strikes, and for how long. */
+const faultLimits = {
+  rate: z.number().min(0).max(1).optional(),
+  count: z.number().int().min(0).optional(),
+  after: z.number().int().min(0).optional(),
+  forMs: milliseconds.optional(),
+};
+
+/** What can go wrong with any request over HTTP. */
+const httpFaults = [
+  z.strictObject({ type: z.literal('delay'), ms: milliseconds }),
+  z.strictObject({
+    type: z.literal('status'),
+    status: z.number().int().min(400).max(599),
+    message: z.string().optional(),
+    retryAfter: z.number().int().min(0).optional(),
+  }),
+  z.strictObject({ type: z.literal('hang') }),
+  z.strictObject({ type: z.literal('reset') }),
+  z.strictObject({ type: z.literal('lostAnswer') }),
+] as const;
+
 /** A fault rule of a Kubernetes API, without or with an id. */
 export const apiFaultSchema = z.strictObject({
   id: z.string().min(1).optional(),
@@ -49,22 +71,8 @@ export const apiFaultSchema = z.strictObject({
       user: regex.optional(),
     })
     .default({}),
-  rate: z.number().min(0).max(1).optional(),
-  count: z.number().int().min(0).optional(),
-  after: z.number().int().min(0).optional(),
-  forMs: milliseconds.optional(),
-  action: z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('delay'), ms: milliseconds }),
-    z.strictObject({
-      type: z.literal('status'),
-      status: z.number().int().min(400).max(599),
-      message: z.string().optional(),
-      retryAfter: z.number().int().min(0).optional(),
-    }),
-    z.strictObject({ type: z.literal('hang') }),
-    z.strictObject({ type: z.literal('reset') }),
-    z.strictObject({ type: z.literal('lostAnswer') }),
-  ]),
+  ...faultLimits,
+  action: z.discriminatedUnion('type', httpFaults),
 });
 
 /** A fault rule of the registry, without or with an id. */
@@ -77,21 +85,9 @@ export const registryFaultSchema = z.strictObject({
       reference: z.string().min(1).optional(),
     })
     .default({}),
-  rate: z.number().min(0).max(1).optional(),
-  count: z.number().int().min(0).optional(),
-  after: z.number().int().min(0).optional(),
-  forMs: milliseconds.optional(),
+  ...faultLimits,
   action: z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('delay'), ms: milliseconds }),
-    z.strictObject({
-      type: z.literal('status'),
-      status: z.number().int().min(400).max(599),
-      message: z.string().optional(),
-      retryAfter: z.number().int().min(0).optional(),
-    }),
-    z.strictObject({ type: z.literal('hang') }),
-    z.strictObject({ type: z.literal('reset') }),
-    z.strictObject({ type: z.literal('lostAnswer') }),
+    ...httpFaults,
     z.strictObject({ type: z.literal('cut'), afterBytes: z.number().int().min(0) }),
     z.strictObject({ type: z.literal('corrupt') }),
   ]),

@@ -69,7 +69,7 @@ const asFindings = (e: BundleError): Raw[] =>
   e.problems.map((p) => ({
     rule: 'render',
     severity: 'error',
-    at: { file: p.file ?? 'bundle.yaml', document: p.document },
+    at: { file: p.file ?? 'bundle.yaml', document: p.document, line: p.line },
     message: p.path ? `${p.path}: ${p.message}` : p.message,
     fix: 'mend it: nothing is applied of a bundle that cannot be rendered',
   }));

@@ -24,7 +24,8 @@ export interface Finding {
 export interface Raw {
   rule: string;
   severity: Severity;
-  at: { file: string; document?: number | undefined };
+  /** `line` where it is known; else it is looked up by the path. */
+  at: { file: string; document?: number | undefined; line?: number | undefined };
   path?: readonly PropertyKey[];
   message: string;
   fix: string;

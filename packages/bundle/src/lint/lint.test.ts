@@ -79,6 +79,14 @@ it('says where: file, document, line, path, and what would be right', async () =
   ]);
 });
 
+it('says the line of what cannot be read, where nothing can be looked up', async () => {
+  const whole = bundle({ objects: [deployment()] });
+  const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: [a\n';
+  const files = new Map([...whole.files, ['manifests/broken.yaml', Buffer.from(text)]]);
+  const [broken] = (await found({ ...whole, files })).filter((f) => f.file === 'manifests/broken.yaml');
+  expect(broken).toMatchObject({ rule: 'render', severity: 'error', line: expect.any(Number) });
+});
+
 describe('images', () => {
   const of = (image: string, more: object = {}) =>
     bundle({ manifest: more, objects: [deployment({ containers: [container({ image })] })] });

@@ -49,12 +49,13 @@ export async function lint(bundle: BundleContent, o: LintOptions): Promise<Findi
   };
   const placed = ({ at, path = [], ...rest }: Raw): Finding => {
     const document = readAs(at.file).find((d) => d.document === (at.document ?? 1));
+    const line = at.line ?? document?.locate(path).line;
     return {
       rule: rest.rule,
       severity: rest.severity,
       file: at.file,
       ...(at.document === undefined ? {} : { document: at.document }),
-      ...(document ? { line: document.locate(path).line } : {}),
+      ...(line === undefined ? {} : { line }),
       ...(path.length > 0 ? { path: pathText(path) } : {}),
       message: rest.message,
       fix: rest.fix,

@@ -1,4 +1,4 @@
-import { type BundleContent, identityOf, type JsonObject, type Manifest } from '@shoto/bundle';
+import { ADDON_LABEL, type BundleContent, identityOf, type JsonObject, type Manifest } from '@shoto/bundle';
 import { connectionFromKubeconfig, KubeClient, type KubeObject } from '@shoto/kube';
 import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
@@ -21,8 +21,6 @@ interface Input {
   values: JsonObject;
   facts: JsonObject;
 }
-
-const ADDON_LABEL = 'shoto.dev/addon';
 
 async function againstVersion(
   bundle: BundleContent,

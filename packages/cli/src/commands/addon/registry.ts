@@ -5,6 +5,7 @@ import {
   type BundleReference,
   type Credentials,
   parseReference,
+  problemText,
   RegistryClient,
   RegistryError,
   type RegistryReason,
@@ -44,7 +45,7 @@ export async function told<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (e) {
     if (e instanceof BundleError)
-      throw new CliError(EXIT.failed, `${e.reason}\n  ${e.message.split('; ').join('\n  ')}`);
+      throw new CliError(EXIT.failed, `${e.reason}\n  ${e.problems.map(problemText).join('\n  ')}`);
     if (e instanceof RegistryError) throw new CliError(EXITS[e.reason] ?? EXIT.failed, `${e.reason}: ${e.message}`);
     throw e;
   }

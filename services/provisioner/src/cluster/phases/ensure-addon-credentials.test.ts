@@ -1,19 +1,10 @@
 import { findCondition } from '@shoto/api';
 import type { ReconcileError } from '@shoto/reconciler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stated } from '../../conditions.ts';
-import {
-  type AddonScene,
-  aBundle,
-  isDeath,
-  type PassOptions,
-  startAddonScene,
-  UID,
-} from '../../testing/addon-scene.ts';
+import { ensure, expectCredentialInUse } from '../../testing/addon-credentials.ts';
+import { type AddonScene, aBundle, type PassOptions, startAddonScene, UID } from '../../testing/addon-scene.ts';
 import type { FaultAction } from '../../testing/simulators.ts';
 import { OVERLAP_MS, ROTATE_MS } from '../addon-credentials/needs.ts';
-import type { ClusterPass } from '../pass.ts';
-import { ensureAddonCredentials, revokeAddonCredentials } from './ensure-addon-credentials.ts';
 
 let scene: AddonScene;
 beforeEach(async () => {
@@ -21,13 +12,9 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-/** The phase, and its condition in what is stored. */
-const ensure = async (pass: ClusterPass): Promise<void> => {
-  const condition = await ensureAddonCredentials(pass);
-  if (condition) pass.infra.conditions = stated(pass.infra.conditions, [condition], pass.d.clock.now());
-};
 const condition = () => findCondition(scene.stored().conditions, 'AddonCredentialsReady');
 const current = () => scene.stored().addonCredentials?.current;
+const expectInUse = () => expectCredentialInUse(scene);
 const failure = async (o?: PassOptions): Promise<ReconcileError> =>
   await scene.pass(ensure, o).then(
     () => Promise.reject(new Error('it went well')),
@@ -35,15 +22,6 @@ const failure = async (o?: PassOptions): Promise<ReconcileError> =>
   );
 const fault = (operation: string, action: FaultAction, count = 1) =>
   scene.cloud.state.faults.add({ match: { operation }, count, action });
-
-/** What must hold whenever a pass has ended well: one credential that is in use, and it is the one in the Secret. */
-async function expectInUse(): Promise<void> {
-  const secret = await scene.secret();
-  expect(secret?.applicationCredentialId).toBe(current()?.id);
-  const addon = await scene.addon();
-  expect((await addon.identity.token()).application_credential?.id).toBe(current()?.id);
-  await expect(addon.network.networks.get(secret!.networkId)).resolves.toMatchObject({ name: 'web' });
-}
 
 describe('the credential of a cluster’s addons', () => {
   it('is restricted to the project, to roles and to calls, ends by itself, and lies in a Secret with what addons need to know', async () => {
@@ -316,83 +294,6 @@ describe('a Keystone that fails', () => {
     const e = await failure();
     expect(e).toMatchObject({ kind: 'waiting', reason: 'Ambiguous' });
     expect(await scene.credentials()).toHaveLength(1);
-  });
-});
-
-describe('a process that dies', () => {
-  /** Dies at each call to the outside in turn; after each death another process begins from what was stored. */
-  async function dieEverywhere(
-    work: (p: ClusterPass) => Promise<unknown>,
-    o: { before: () => Promise<void>; after: () => Promise<void> },
-  ) {
-    let deaths = 0;
-    for (let dieAt = 1; ; dieAt++) {
-      await o.before();
-      const died = await scene.pass(work, { dieAt }).then(
-        () => false,
-        (e: unknown) => isDeath(e) || Promise.reject(e),
-      );
-      if (died) await scene.pass(work);
-      await o.after();
-      if (!died) return deaths;
-      deaths++;
-    }
-  }
-  const begin = async () => {
-    await scene.pass(revokeAddonCredentials);
-    const { addonCredentials: _, ...rest } = scene.stored();
-    await scene.pass(async (p) => {
-      p.infra = { ...rest };
-    });
-  };
-
-  it('leaves one credential, which is in use, wherever it dies while it makes the first', async () => {
-    const deaths = await dieEverywhere(ensure, {
-      before: begin,
-      after: async () => {
-        await expectInUse();
-        expect((await scene.credentials()).map((c) => c.id)).toEqual([current()?.id]);
-      },
-    });
-    expect(deaths).toBeGreaterThan(8);
-  });
-  it('leaves the new one in use and the old one for a day, wherever it dies while it renews', async () => {
-    let first = '';
-    const deaths = await dieEverywhere(ensure, {
-      before: async () => {
-        await begin();
-        await scene.pass(ensure);
-        first = current()!.id;
-        scene.later(ROTATE_MS);
-      },
-      after: async () => {
-        await expectInUse();
-        expect((await scene.credentials()).map((c) => c.id).sort()).toEqual([first, current()!.id].sort());
-        expect(scene.stored().addonCredentials?.retiring).toMatchObject([{ id: first }]);
-      },
-    });
-    expect(deaths).toBeGreaterThan(8);
-  });
-  it('leaves nothing, wherever it dies while it revokes', async () => {
-    const deaths = await dieEverywhere(revokeAddonCredentials, {
-      before: async () => {
-        await begin();
-        await scene.pass(ensure);
-        scene.later(ROTATE_MS);
-        await scene.pass(ensure);
-      },
-      after: async () => {
-        expect(await scene.credentials()).toEqual([]);
-        expect(await scene.secret()).toBeUndefined();
-      },
-    });
-    expect(deaths).toBeGreaterThan(6);
-  });
-  it('leaves nothing when the cluster goes before it was ever stored that there is one', async () => {
-    await expect(scene.pass(ensure, { dieAt: 7 })).rejects.toSatisfy(isDeath);
-    while ((await scene.credentials()).length === 0) await scene.pass(ensure);
-    await scene.pass(revokeAddonCredentials, { infra: { revision: 1 } });
-    expect(await scene.credentials()).toEqual([]);
   });
 });
 

@@ -24,7 +24,8 @@ type Retiring = NonNullable<AddonCredentials['retiring']>;
 
 /**
  * The application credential that the Cluster's addons use in its cloud: made when an addon needs it, stored as a Secret, renewed by its age, and revoked when
- * no addon needs it any more. While nothing is due the cloud is asked nothing.
+ * no addon needs it any more. While nothing is due the cloud is asked nothing, but for one look by each
+ * process, after a change of the Region, and now and then while the cluster is not Ready.
  *
  * Its name comes from the Cluster's UID. Keystone tells a secret once: what was made and is not in the Secret is of no use, is deleted and made anew.
  *
