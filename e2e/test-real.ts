@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { apiServerBinaries, buildCommand } from './lab/cache.ts';
 import { realVersions, VERSIONS } from './lab/minors.ts';
 import { up } from './lab/openstack.ts';
+import { MONITORING_BUILD, missingMonitoring } from './lab/prometheus.ts';
 import { registryBinary } from './lab/registry.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,6 +31,11 @@ for (const version of Object.values(VERSIONS).filter((v) => !versions.includes(v
   );
 say('an OCI registry: built where it is not in the cache');
 await registryBinary(true);
+const monitoring = missingMonitoring();
+if (monitoring.length > 0)
+  say(
+    `${monitoring.join(', ')} not in the cache: what needs them (rules and dashboards of addons) is left out; build them with ${MONITORING_BUILD}`,
+  );
 say('OpenStack: installed and started where it is not');
 const lab = await up('fake');
 
