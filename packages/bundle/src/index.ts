@@ -12,7 +12,7 @@ export {
 export { compareVersions, fits } from './choose/range.ts';
 export { BundleError, type BundleProblem, problemText } from './errors.ts';
 export { type BundleContent, bundleOf, LIMITS, textOf } from './format/content.ts';
-export { BundleManifest, EXCLUSIVE, type HealthCheck, SEMVER } from './format/manifest.ts';
+export { BundleManifest, EXCLUSIVE, HealthCheck, SEMVER } from './format/manifest.ts';
 
 export { readBundleDir } from './format/read-dir.ts';
 export { canonicalJson, type Json, type JsonObject, sha256 } from './json.ts';

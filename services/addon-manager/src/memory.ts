@@ -1,11 +1,12 @@
 import type { Conflict } from './apply/apply.ts';
 import { type Inventory, type Item, idOf } from './apply/inventory.ts';
+import type { HealthMemory } from './health/known.ts';
 
 /** How often everything of an addon is compared, also what no watch told of. */
 export const SLOW_PASS_MS = 6 * 3_600_000;
 
 /** What a process knows of one cluster: forgotten with it, and found again in the cluster itself. */
-export interface ClusterMemory {
+export interface ClusterMemory extends HealthMemory {
   /** Undefined until they were read. */
   inventories: Map<string, Inventory> | undefined;
   /** What this process applied whole, by addon: it need not do so again while health is waited for. */
@@ -23,7 +24,14 @@ export class Memory {
   of(uid: string): ClusterMemory {
     let known = this.#clusters.get(uid);
     if (!known) {
-      known = { inventories: undefined, applied: new Map(), dirty: new Map(), slowPassAt: new Map() };
+      known = {
+        inventories: undefined,
+        applied: new Map(),
+        dirty: new Map(),
+        slowPassAt: new Map(),
+        health: new Map(),
+        lookAt: undefined,
+      };
       this.#clusters.set(uid, known);
     }
     return known;

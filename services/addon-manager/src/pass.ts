@@ -98,6 +98,8 @@ async function passOf(d: Deps, cluster: Cluster, workload: KubeClient, signal: A
       if (!(e instanceof ReconcileError) || e.kind === 'retryable') throw e;
       credentialsProblem = e;
     }
+  const looks = memory.lookAt === undefined || d.now() >= memory.lookAt;
+  if (looks) memory.lookAt = undefined;
   let refreshed: Promise<void> | undefined;
   return {
     d,
@@ -110,6 +112,7 @@ async function passOf(d: Deps, cluster: Cluster, workload: KubeClient, signal: A
     credentials,
     credentialsProblem,
     hold: holdOf(d, way),
+    looks,
     refresh: () => {
       refreshed ??= readInventories(workload).then((read) => {
         // What this process is about to end is known better here.

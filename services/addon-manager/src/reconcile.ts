@@ -37,16 +37,23 @@ export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Pro
   const late = seen.standings.filter((s) => !s.healthy);
   const quiet = late.length > 0 && late.every((s) => REGULAR.has(s.problem?.reason ?? ''));
   if (!(quiet && waited < SAY_SO_AFTER_MS)) await writeStandings(d, cluster, seen, leaving);
-  return again(seen, waited);
+  return again(seen, waited, lookMs(d, cluster));
+}
+
+/** When objects that have changed are to be looked at, in milliseconds; undefined where none has. */
+function lookMs(d: Deps, cluster: Cluster): number | undefined {
+  const { lookAt } = d.memory.of(cluster.metadata.uid!);
+  return lookAt === undefined ? undefined : Math.max(0, lookAt - d.now());
 }
 
 /** When to look again: soon while a rollout goes on, at the time that an addon names, or only after a change. */
-function again(seen: Seen, waited: number): Outcome {
+function again(seen: Seen, waited: number, look: number | undefined): Outcome {
   const times = seen.standings.flatMap((s) => {
     if (s.againMs !== undefined) return [s.againMs];
     if (s.healthy || s.problem?.terminal) return [];
     return [Math.min(HEALTH_MS.longest, Math.max(HEALTH_MS.first, waited / 2))];
   });
+  if (look !== undefined) times.push(look);
   return times.length > 0 ? { requeueAfterMs: Math.min(...times) } : undefined;
 }
 

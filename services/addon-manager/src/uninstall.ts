@@ -39,6 +39,7 @@ export async function uninstall(
     memory.applied.delete(addon);
     memory.dirty.delete(addon);
     memory.slowPassAt.delete(addon);
+    memory.health.delete(addon);
     for (const a of objects) if (a.spec.addon === addon) await removeAddon(d, a);
   }
   return [];

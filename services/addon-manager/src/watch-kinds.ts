@@ -1,9 +1,12 @@
 import type { Cluster } from '@shoto/api';
 import type { KubeClient, ResourceType } from '@shoto/kube';
-import type { Item } from './apply/inventory.ts';
+import { type Item, idOf } from './apply/inventory.ts';
 import type { Deps } from './deps.ts';
 
-/** Watches the kinds that a cluster's addons have, once they are settled: all but Secrets, which we may not list, and those of addons that nobody minds. */
+/**
+ * Watches the kinds that a cluster's addons have, once they are settled: all but Secrets, which we may not list. Of addons whose changes nobody minds, or that
+ * are paused, only those that tell of their health.
+ */
 export async function watchKinds(
   d: Deps,
   cluster: Cluster,
@@ -11,14 +14,15 @@ export async function watchKinds(
   version: string | undefined,
 ): Promise<void> {
   if (version === undefined) return;
-  const { inventories } = d.memory.of(cluster.metadata.uid!);
-  const minded = cluster.spec.addons.filter((a) => a.drift !== 'Ignore' && !a.paused).map((a) => a.name);
+  const { inventories, health } = d.memory.of(cluster.metadata.uid!);
   const kinds = new Map<string, Item>();
-  for (const name of minded) {
+  for (const { name, drift, paused } of cluster.spec.addons) {
     const inventory = inventories?.get(name);
     if (!inventory?.settled) continue;
+    const isMinded = drift !== 'Ignore' && !paused;
     for (const i of inventory.items)
-      if (!(i.kind === 'Secret' && i.apiVersion === 'v1')) kinds.set(`${i.apiVersion} ${i.kind}`, i);
+      if (!(i.kind === 'Secret' && i.apiVersion === 'v1') && (isMinded || health.get(name)?.checks.has(idOf(i))))
+        kinds.set(`${i.apiVersion} ${i.kind}`, i);
   }
   const types: ResourceType[] = [];
   for (const item of kinds.values()) {

@@ -30,7 +30,6 @@ import {
 } from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
-import { idOf } from './apply/inventory.ts';
 import { KindFinder } from './apply/kinds.ts';
 import { clientOf, registryClientOf } from './catalogue/client-of.ts';
 import { type PollDeps, poll } from './catalogue/poll.ts';
@@ -38,8 +37,8 @@ import { readInline } from './content/inline.ts';
 import { BlobCache, readOci } from './content/oci.ts';
 import { BundleStore, type ReadContent } from './content/store.ts';
 import type { Deps } from './deps.ts';
-import { DriftWatches } from './drift/watches.ts';
-import { Memory, suspect } from './memory.ts';
+import { observe } from './drift/observe.ts';
+import { Memory } from './memory.ts';
 import { addonAsks, changed, needsWork, registryAsks } from './needs.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -151,27 +150,12 @@ export function wire(o: WireOptions): AddonManager {
     const known = keys.get(uid);
     if (known && engine.owns(uid)) void queue(known.region).add(known.key);
   };
-  const watches = new DriftWatches({
-    onSight: (uid, s) => {
-      if (suspect(memory.of(uid), s)) look(uid);
-    },
-    onKnown: (uid, kind) => {
-      if (gone(uid, kind)) look(uid);
-    },
+  const watches = observe({
+    memory,
+    clock,
+    onNews: look,
     onError: (uid, err) => log.debug({ cluster: keys.get(uid)?.key, err }, 'watch of a workload cluster'),
   });
-  /** What of a kind is not there any more, though nobody saw it go. */
-  const gone = (uid: string, kind: string): boolean => {
-    const known = memory.of(uid);
-    let found = false;
-    for (const [addon, { items }] of known.inventories ?? [])
-      for (const i of items) {
-        const key = i.namespace ? `${i.namespace}/${i.name}` : i.name;
-        if (!idOf(i).startsWith(`${kind}/`) || watches.owned(uid, kind, key) !== undefined) continue;
-        found = suspect(known, { addon, id: idOf(i), owned: undefined }) || found;
-      }
-    return found;
-  };
 
   const cache = new BlobCache(o.cacheDir);
   const registryFeeder: Feeder<AddonRegistry> = new Feeder<AddonRegistry>({

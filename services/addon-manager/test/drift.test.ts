@@ -32,6 +32,9 @@ async function started(addon: object = {}, more: object = {}): Promise<void> {
   w.publishFiles('log-1.0.0', small('log', '1.0.0', { more, maps: ['other'] }));
   await w.settle();
   await w.noticed();
+  // It is looked at once more after it was rolled out.
+  w.later(10);
+  await w.settle();
 }
 
 describe('while nothing changes', () => {

@@ -14,13 +14,12 @@ import { type EventRecord, KubeClient } from '@shoto/kube';
 import type { Outcome } from '@shoto/reconciler';
 import { type ApiServer, createApiServer, type Intercepted } from '@shoto/simulator';
 import { parse } from 'yaml';
-import { idOf } from '../src/apply/inventory.ts';
 import { KindFinder } from '../src/apply/kinds.ts';
 import { digestOfFiles, readInline } from '../src/content/inline.ts';
 import { BundleStore } from '../src/content/store.ts';
 import type { Deps } from '../src/deps.ts';
-import { DriftWatches } from '../src/drift/watches.ts';
-import { Memory, suspect } from '../src/memory.ts';
+import { observe } from '../src/drift/observe.ts';
+import { Memory } from '../src/memory.ts';
 import { reconcile } from '../src/reconcile.ts';
 
 /** A simulated API server with its client, and the changing requests that it got. */
@@ -86,6 +85,8 @@ export interface World {
   settle(): Promise<void>;
   /** Publishes a bundle of files. */
   publishFiles(name: string, files: Record<string, string>, spec?: object): void;
+  /** In how many milliseconds passes were asked for because the status of an object changed. */
+  wakes: number[];
   /** Events that were recorded. */
   events: EventRecord[];
   /** Waits until the watches of the workload cluster have told what was changed there. */
@@ -162,29 +163,31 @@ export async function startWorld(
   const cluster = () => of('clusters').get(place) as unknown as Cluster | undefined;
   const all = () => of('addons').list({ namespace: 'tenant-blue' }) as unknown as Addon[];
   const events: EventRecord[] = [];
+  const wakes: number[] = [];
+  const timers = new Set<{ at: number; fn: () => void }>();
   let sights = 0;
+  let seconds = 0;
+  const time = () => Date.parse('2026-01-01T00:00:00Z') + 1000 * seconds;
   const process = () => {
     const memory = new Memory();
     const finder = new KindFinder();
-    const watches = new DriftWatches({
-      onSight: (uid, sight) => {
-        sights++;
-        suspect(memory.of(uid), sight);
+    const watches = observe({
+      memory,
+      clock: {
+        now: () => time(),
+        after: (ms, fn) => {
+          wakes.push(ms);
+          timers.add({ at: time() + ms, fn });
+          return () => {};
+        },
       },
-      onKnown: (uid, known) => {
-        for (const [addon, { items }] of memory.of(uid).inventories ?? [])
-          for (const i of items) {
-            const key = i.namespace ? `${i.namespace}/${i.name}` : i.name;
-            if (idOf(i).startsWith(`${known}/`) && watches.owned(uid, known, key) === undefined)
-              suspect(memory.of(uid), { addon, id: idOf(i), owned: undefined });
-          }
-      },
+      onNews: () => {},
+      onSight: () => sights++,
       onError: () => {},
     });
     return { memory, finder, watches, store: new BundleStore({ read: (b) => readInline(management.client, b) }) };
   };
   let own = process();
-  let seconds = 0;
   const deps = (): Deps => ({
     client: management.client,
     systemNamespace: 'shoto-system',
@@ -203,7 +206,10 @@ export async function startWorld(
     wrote: () => {},
     wroteAddon: () => {},
     events: (e) => events.push(e),
-    now: () => Date.parse('2026-01-01T00:00:00Z') + 1000 * seconds++,
+    now: () => {
+      seconds++;
+      return time();
+    },
     store: own.store,
     finder: own.finder,
     memory: own.memory,
@@ -216,6 +222,7 @@ export async function startWorld(
     kubeconfig: true,
     stop: false,
     events,
+    wakes,
     cluster,
     addons: all,
     pass: () => reconcile(deps(), 'tenant-blue/web'),
@@ -237,6 +244,7 @@ export async function startWorld(
     },
     later: (s) => {
       seconds += s;
+      for (const t of timers) if (time() >= t.at && timers.delete(t)) t.fn();
     },
     restart: () => {
       void own.watches.close();

@@ -45,6 +45,9 @@ export const bad = (type: string, reason: string, message: string): ConditionInp
   message,
 });
 
+/** Whether addon-manager says with this that addons ran and are not well any more: nothing waits for them. */
+export const addonsAil = (c: Condition): boolean => c.status === 'False' && c.reason === 'Unhealthy';
+
 /** A condition that says why a pass could not finish. */
 export const ofError = (type: string, e: ReconcileError): ConditionInput => bad(type, e.reason, e.message);
 

@@ -63,7 +63,8 @@ const content = z.union(
   { error: 'give { manifests: <folder> } or { helm: { chart: <folder>, releaseName: <name>, values: {...} } }' },
 );
 
-const check = z.strictObject({
+/** What tells that an object is healthy: CEL, or the rule of its kind. */
+export const HealthCheck = z.strictObject({
   apiVersion: text(128),
   kind: text(63),
   namespace: label().optional(),
@@ -112,7 +113,7 @@ export const BundleManifest = z.strictObject({
   health: z
     .strictObject({
       timeoutSeconds: z.int().min(10).max(3600).default(600),
-      checks: z.array(check).max(32).default([]),
+      checks: z.array(HealthCheck).max(32).default([]),
     })
     .prefault({}),
   prune: z.strictObject({ never: z.array(z.strictObject(selector)).max(64).default([]) }).prefault({}),
@@ -165,4 +166,4 @@ export const BundleManifest = z.strictObject({
 export type BundleManifest = z.output<typeof BundleManifest>;
 export type BundlePatch = BundleManifest['patches'][number];
 export type JsonPatchOperation = z.output<typeof JsonPatchOperation>;
-export type HealthCheck = BundleManifest['health']['checks'][number];
+export type HealthCheck = z.output<typeof HealthCheck>;

@@ -32,6 +32,8 @@ export interface Pass {
   /** Why these are not there. */
   credentialsProblem: ReconcileError | undefined;
   hold: Hold | undefined;
+  /** It is time to look at objects that checks name and that have changed. */
+  looks: boolean;
   /** Reads the inventories again, once a pass: another process may have changed what we remember. */
   refresh: () => Promise<void>;
   signal: AbortSignal | undefined;

@@ -4,6 +4,7 @@ import { ownedFields, REPORTED } from '../apply/owned-fields.ts';
 import { compare, type Drifted } from '../drift/compare.ts';
 import { firstSlowPass, SLOW_PASS_MS } from '../memory.ts';
 import { applyContext, type Pass, type Target, type Wish } from './context.ts';
+import { tellOf } from './events.ts';
 import { byId, ignoredOf, renderedFor } from './rendered.ts';
 import type { Compared } from './standing.ts';
 
@@ -46,7 +47,7 @@ export async function lookForDrift(
   const drifted: Drifted[] = [];
   const conflicts: Conflict[] = [];
   const items = new Map(inventory.items.map((i) => [idOf(i), i]));
-  const before = JSON.stringify([inventory.items, inventory.taken]);
+  const before = JSON.stringify([inventory.items, inventory.taken, inventory.checks]);
   for (const id of ids) {
     p.signal?.throwIfAborted();
     const object = objects.get(id);
@@ -73,9 +74,10 @@ export async function lookForDrift(
     if (found?.drifted && done.conflicts.length === 0) tell(p, w, found.drifted);
   }
   p.memory.dirty.delete(name);
-  const now: Inventory = { ...inventory, items: [...items.values()] };
+  const { checks } = content.manifest.health;
+  const now: Inventory = { ...inventory, items: [...items.values()], checks };
   p.memory.inventories!.set(name, now);
-  if (JSON.stringify([now.items, now.taken]) !== before) await writeInventory(p.workload, name, now);
+  if (JSON.stringify([now.items, now.taken, now.checks]) !== before) await writeInventory(p.workload, name, now);
   const of = all
     ? undefined
     : new Set([...ids].flatMap((id) => (objects.has(id) ? [inWords(itemOf(objects.get(id)!))] : [])));
@@ -86,19 +88,10 @@ const withOwned = ({ owned: _, ...item }: Item, owned: string | undefined): Item
   owned === undefined ? item : { ...item, owned };
 
 function tell(p: Pass, w: Wish, drifted: Drifted): void {
-  if (!w.addon?.metadata.uid) return;
-  p.d.events({
-    regarding: {
-      apiVersion: w.addon.apiVersion,
-      kind: 'Addon',
-      namespace: w.addon.metadata.namespace!,
-      name: w.addon.metadata.name,
-      uid: w.addon.metadata.uid,
-    },
+  tellOf(p.d, w.addon, {
     type: 'Normal',
     reason: 'DriftCorrected',
     message: `${drifted.object} was changed by somebody else and is put right: ${drifted.paths.join(', ') || '/'}`,
-    reportingController: 'shoto.dev/addon-manager',
     action: 'CorrectDrift',
   });
 }

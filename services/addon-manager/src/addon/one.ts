@@ -2,6 +2,7 @@ import { type AddonBundle, ANNOTATIONS } from '@shoto/api';
 import { type AddonBlock, compareVersions, type PlannedAddon } from '@shoto/bundle';
 import { ReconcileError, TerminalError, WaitingError } from '@shoto/reconciler';
 import type { Inventory } from '../apply/inventory.ts';
+import { ailmentOf } from '../health/running.ts';
 import { needsCredentials, ownValues, type Pass, type Target, targetOf, type Wish } from './context.ts';
 import { lookForDrift } from './drift.ts';
 import { stillFailed } from './failure.ts';
@@ -18,8 +19,16 @@ export interface AddonInput {
   waitsFor: string[];
 }
 
-/** Brings one addon to what it should be, one step. Never throws for what is that addon's own fault. */
+/** Brings one addon to what it should be, one step, and sees how it is where it runs. Never throws for what is that addon's own fault. */
 export async function one(p: Pass, i: AddonInput): Promise<Standing> {
+  const standing = await stepOf(p, i);
+  if (!standing.healthy) return standing;
+  const { againMs, ...ailment } = await ailmentOf(p, i.wish);
+  const times = [standing.againMs, againMs].filter((ms) => ms !== undefined);
+  return { ...standing, ...ailment, ...(times.length > 0 ? { againMs: Math.min(...times) } : {}) };
+}
+
+async function stepOf(p: Pass, i: AddonInput): Promise<Standing> {
   const { name } = i.wish.wanted;
   const failed = standsInTheWay(p, i, stillFailed(p, i.wish));
   try {

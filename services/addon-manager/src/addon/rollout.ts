@@ -4,6 +4,7 @@ import { applyAll } from '../apply/apply.ts';
 import { type Inventory, type Item, idOf, itemOf, union, writeInventory } from '../apply/inventory.ts';
 import { prune, toPrune } from '../apply/prune.ts';
 import { firstProblem } from '../health/check.ts';
+import { knownHealth } from '../health/known.ts';
 import { applyContext, type Pass, type Target, type Wish } from './context.ts';
 import { failureOf } from './failure.ts';
 import { ignoredOf, renderedFor } from './rendered.ts';
@@ -34,6 +35,8 @@ export async function bringUp(p: Pass, w: Wish, target: Target): Promise<Standin
     return givenUp(p, w, target, { reason: e.reason, message: `${version} could not be applied: ${e.message}` });
   }
   const inventory = p.memory.inventories!.get(name)!;
+  // What changes from now on is looked at once more, when it runs.
+  p.memory.health.set(name, knownHealth(inventory));
   const problem = await firstProblem(
     { client: p.workload, finder: p.d.finder, version: p.version, signal: p.signal },
     content.manifest.health.checks,
@@ -114,6 +117,7 @@ async function apply(p: Pass, name: string, target: Target, content: BundleConte
         items: union(before?.items ?? [], rendered.objects.map(itemOf)),
         never: [...(before?.never ?? []), ...content.manifest.prune.never],
         taken: before?.taken ?? [],
+        checks: content.manifest.health.checks,
         ...(before?.good ? { good: before.good } : {}),
       });
   const context = applyContext(p, target, inventory.taken, ignoredOf(content));

@@ -10,7 +10,10 @@ export interface Standing {
   name: string;
   /** What is applied, or being applied. */
   version?: string;
+  /** It is applied and was rolled out whole: what others wait for. */
   healthy: boolean;
+  /** What of it, since then, is not well and has not been for some time; absent where all is. Nothing waits for it, and nothing goes back for it. */
+  ails?: string;
   /** Why it is not healthy. */
   problem?: Problem;
   /** Why it is not what it should be; absent where it is. */

@@ -1,4 +1,4 @@
-import type { JsonObject, Manifest } from '@shoto/bundle';
+import { HealthCheck, type JsonObject, type Manifest } from '@shoto/bundle';
 import { CONFIGMAPS, type HasMeta, type KubeClient } from '@shoto/kube';
 import { FIELD_MANAGER } from './owned-fields.ts';
 
@@ -58,6 +58,8 @@ export interface Inventory {
   items: Item[];
   never: Never[];
   taken: Taken[];
+  /** What tells that it is healthy; absent where a version of Shoto that did not keep it wrote it. */
+  checks?: HealthCheck[];
   /** What was healthy last, with the values that the Cluster named then. */
   good?: { bundle: string; input: string; digest: string; values: JsonObject };
 }
@@ -112,6 +114,7 @@ function parse(map: StoredMap): Inventory | undefined {
       items,
       never: Array.isArray(read.never) ? read.never : [],
       taken: Array.isArray(read.taken) ? read.taken : [],
+      ...(Array.isArray(read.checks) ? { checks: read.checks.filter((c) => HealthCheck.safeParse(c).success) } : {}),
       ...(read.good ? { good: read.good } : {}),
     };
   } catch {

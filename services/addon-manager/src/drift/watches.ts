@@ -25,11 +25,13 @@ interface KindWatch {
 
 /** What {@link DriftWatches} tells. */
 export interface DriftWatchesOptions {
-  /** An object was seen for the first time, changed or went; `uid` is the cluster's. */
+  /** An object was seen for the first time, changed (in its status alone, too) or went; `uid` is the cluster's. */
   onSight: (uid: string, s: Sighting) => void;
   /** All objects of a kind (`group/kind`) are known. */
   onKnown: (uid: string, kind: string) => void;
   onError: (uid: string, e: unknown) => void;
+  /** A cluster is not watched any more. */
+  onForget: (uid: string) => void;
 }
 
 /** Cut down to what is compared: a fleet has many. */
@@ -119,6 +121,7 @@ export class DriftWatches {
   async forget(uid: string): Promise<void> {
     const kinds = this.#clusters.get(uid);
     this.#clusters.delete(uid);
+    this.#o.onForget(uid);
     await Promise.all([...(kinds?.values() ?? [])].map((w) => w.reflector.stop()));
   }
 

@@ -79,7 +79,8 @@ function* conditionsOf(
   else if (isApplied)
     yield { type: 'Applied', status: 'True', reason: 'Applied', message: `version ${s.version} is applied` };
   else if (problem) yield { type: 'Applied', status: 'False', reason: problem.reason, message: line(problem.message) };
-  if (s.healthy) yield { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'its workloads run' };
+  if (s.ails !== undefined) yield { type: 'Healthy', status: 'False', reason: 'Unhealthy', message: line(s.ails) };
+  else if (s.healthy) yield { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'its workloads run' };
   else if (problem) yield { type: 'Healthy', status: 'False', reason: problem.reason, message: line(still(problem)) };
   if (behind) yield { type: 'UpToDate', status: 'False', reason: behind.reason, message: line(still(behind)) };
   else if (s.healthy)

@@ -28,10 +28,10 @@ const isRollingOut = (s: Standing): boolean =>
 /** What a Cluster says of its addons. Pure. */
 export function clusterStatus(before: Addons | undefined, i: ClusterInput, now: number): Omit<Addons, 'revision'> {
   const { standings, next } = i;
-  const items = standings.map(({ name, version, healthy, behind }) => ({
+  const items = standings.map(({ name, version, healthy, ails, behind }) => ({
     name,
     ...(version ? { version } : {}),
-    healthy,
+    healthy: healthy && ails === undefined,
     ...(healthy && behind && behind.reason !== 'Paused' ? { upToDate: false } : {}),
   }));
   const blocked = next === undefined ? [] : i.blocked.map((b) => ({ addon: b.addon, message: line(b.message) }));
@@ -67,16 +67,15 @@ function* conditionsOf({ standings, blocked, next, leaving }: ClusterInput): Gen
           standings.length === 0 ? 'no addons are asked for' : `applied: ${standings.map((s) => s.name).join(', ')}`,
       }
     : { type: 'Applied', status: 'False', reason: first!.reason, message };
+  const sick = standings.filter((s) => s.healthy && s.ails !== undefined).map((s) => `${s.name}: ${s.ails}`);
   // The counts of a rollout change from look to look; the condition keeps still until it is over.
-  yield late.length === 0
-    ? { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'all addons run' }
-    : {
-        type: 'Healthy',
-        status: 'False',
-        reason: first!.reason,
-        message:
-          applied && first!.reason === 'RollingOut' ? `rolling out: ${late.map((s) => s.name).join(', ')}` : message,
-      };
+  const rolling =
+    applied && first?.reason === 'RollingOut' ? `rolling out: ${late.map((s) => s.name).join(', ')}` : message;
+  if (first)
+    yield { type: 'Healthy', status: 'False', reason: first.reason, message: line([rolling, ...sick].join('; ')) };
+  else if (sick.length > 0)
+    yield { type: 'Healthy', status: 'False', reason: 'Unhealthy', message: line(sick.join('; ')) };
+  else yield { type: 'Healthy', status: 'True', reason: 'RolledOut', message: 'all addons run' };
   const behind = [
     ...standings.flatMap((s) => (s.behind ? [{ name: s.name, ...s.behind }] : [])),
     ...blocked.filter((b) => !b.holdsAddon).map((b) => ({ name: b.addon, reason: b.reason, message: b.message })),

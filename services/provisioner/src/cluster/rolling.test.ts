@@ -2,7 +2,7 @@ import type { Machine } from '@shoto/api';
 import { describe, expect, it } from 'vitest';
 import { aFleet, machineNamed, NOW, planOf, several } from '../testing/fleet.ts';
 import type { Progress } from './release-step.ts';
-import { outdatedCounts, pauseOf, rolloutOf } from './rolling.ts';
+import { outdatedCounts, pauseOf, progressOf, rolloutOf } from './rolling.ts';
 
 const cluster = aFleet({ workers: 2, release: 'v1.35.5' });
 const startedAt = '2026-03-02T11:00:00Z';
@@ -56,4 +56,19 @@ it('counts of outdated machines stay where nobody can count', () => {
   const plan = planOf(cluster, fresh);
   expect(outdatedCounts(plan, stored, false).get('workers')).toBe(0);
   expect(outdatedCounts(plan, stored, true).get('workers')).toBe(2);
+});
+
+it('what addon-manager says of addons that are not ready is what holds them back, not that one is not well', () => {
+  const addon = aFleet({ workers: 1 });
+  addon.spec.addons = [{ name: 'csi' }];
+  const no = (type: string, reason: string) => ({
+    ...{ type, status: 'False' as const, reason, message: `csi: ${reason}` },
+    lastTransitionTime: startedAt,
+  });
+  const says = (...conditions: ReturnType<typeof no>[]) => {
+    addon.status = { addons: { revision: 1, conditions } } as never;
+    return progressOf(addon, {}).bundles;
+  };
+  expect(says(no('Healthy', 'Unhealthy'), no('UpToDate', 'NoBundleFitsNext'))?.says).toBe('csi: NoBundleFitsNext');
+  expect(says(no('Healthy', 'Unhealthy'))?.says).toBeUndefined();
 });

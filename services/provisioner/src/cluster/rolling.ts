@@ -1,4 +1,5 @@
 import { type Cluster, findCondition, keepOf, type Machine, timestamp } from '@shoto/api';
+import { addonsAil } from '../conditions.ts';
 import type { Infrastructure } from '../memory.ts';
 import type { Plan } from './plan-machines.ts';
 import { addonsLag, type Progress } from './release-step.ts';
@@ -24,7 +25,8 @@ function addonsSay(status: Cluster['status']): string | undefined {
   if (blocked.length > 0) return blocked.map((b) => `${b.addon}: ${b.message}`).join('; ');
   const wrong = ['Applied', 'Healthy', 'UpToDate']
     .map((type) => findCondition(conditions, type))
-    .find((c) => c?.status === 'False');
+    // One that ran and is not well any more is in nobody's way.
+    .find((c) => c?.status === 'False' && !addonsAil(c));
   return wrong?.message;
 }
 

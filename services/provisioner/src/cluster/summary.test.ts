@@ -14,6 +14,10 @@ const up = {
   controlPlane: { initialized: true, conditions: [yes('Initialized'), yes('EndpointHealthy')] },
   addons: { conditions: [yes('Applied'), yes('Healthy')] },
 };
+const ailing = {
+  ...up,
+  addons: { conditions: [yes('Applied'), no('Healthy', 'Unhealthy', 'flannel has 0 of 2 pods available')] },
+};
 
 /** A cluster of 1 + 1 that is as given. */
 function ready(
@@ -99,6 +103,13 @@ describe('Ready of a cluster', () => {
       { status: { ...up, addons: { conditions: [yes('Applied'), no('Healthy', 'RollingOut', 'flannel starts')] } } },
       'RollingOut',
       /flannel/,
+    ],
+    ['addons are not well any more', { status: ailing }, 'Unhealthy', /^flannel has 0 of 2/],
+    [
+      'addons are not well and nodes are missing, which may be why',
+      { status: ailing, machines: { ready: false } },
+      'NodesPending',
+      /0 of 2 nodes ready/,
     ],
     [
       'addons wait for a credential that their region cannot give',
@@ -234,6 +245,18 @@ describe('while machines are replaced', () => {
     expect(summary([cp, old, failing], true)).toEqual(before);
     expect(summary([cp, old, leaving], true)).toEqual(before);
     expect(machinesCondition(pools, [cp, old, failing, leaving], true)).toEqual(machinesCondition(pools, [cp, old]));
+  });
+  it('stays Ready where addons are not well: pods move with the machines', () => {
+    const sick = aCluster({ workers: 1, status: ailing });
+    sick.spec.addons = [{ name: 'flannel' }];
+    const said = (rolling: boolean) =>
+      summarize({
+        cluster: sick,
+        machines: [cp, old, ...(rolling ? [leaving] : [])],
+        infrastructure: { conditions: network as never, ...(rolling ? { rollout } : {}) },
+        pools,
+      });
+    expect([said(true).status, said(false).reason]).toEqual(['True', 'Unhealthy']);
   });
   it('is not Ready when fewer work', () => {
     expect(summary([cp, failing, leaving], true)).toMatchObject({ status: 'False', reason: 'QuotaExceeded' });

@@ -7,7 +7,7 @@ import {
   isTrue,
   type Machine,
 } from '@shoto/api';
-import { bad, CONDITIONS, good } from '../conditions.ts';
+import { addonsAil, bad, CONDITIONS, good } from '../conditions.ts';
 import type { Infrastructure } from '../memory.ts';
 import type { Pool } from './pools.ts';
 import { cannotJoin, cannotLeave } from './up-to-date.ts';
@@ -101,7 +101,7 @@ export function summarize(s: SummaryInput): ConditionInput {
       'Paused',
       'nothing is made or changed while spec.paused is true: set it to false to go on',
     );
-  const steps = [infrastructure, controlPlane, nodesFailed, addons, nodes, reachable];
+  const steps = [infrastructure, controlPlane, nodesFailed, addons, nodes, reachable, sickAddons];
   for (const step of steps) {
     const not = step(s);
     if (not) return not;
@@ -169,7 +169,18 @@ function addons({ cluster, infrastructure }: SummaryInput): ConditionInput | und
   if (lacking?.status === 'False') return passOn(lacking);
   const c = findCondition(conditions, 'Applied');
   const wrong = c?.status === 'False' ? c : findCondition(conditions, 'Healthy');
+  if (wrong && addonsAil(wrong)) return undefined;
   return wrong ? passOn(wrong) : bad(CONDITIONS.ready, 'AddonsPending', 'the addons are being applied');
+}
+
+/**
+ * Addons that ran are not well any more. Nodes that are missing may be why, and are told of first; while machines are replaced their pods move, and
+ * that is no outage where enough nodes work.
+ */
+function sickAddons(s: SummaryInput): ConditionInput | undefined {
+  const said = findCondition(s.cluster.status?.addons?.conditions, 'Healthy');
+  if (s.cluster.spec.addons.length === 0 || !said || !addonsAil(said) || isServedWhileRolling(s)) return undefined;
+  return passOn(said);
 }
 
 function nodes(s: SummaryInput): ConditionInput | undefined {
