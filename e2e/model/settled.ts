@@ -29,6 +29,8 @@ export function lacking(world: World, truth: Truth, name: string): string[] {
       if (flavor !== pool.flavor) out.push(`${m.metadata.name} has flavor ${flavor}, not ${pool.flavor}`);
     }
   }
+  const reserved = truth.reserved()[cluster.metadata.uid ?? ''];
+  if (reserved !== machines.length) out.push(`${reserved} machines are reserved for ${machines.length}`);
   const servers = [...world.cloud.state.compute.servers.values()];
   for (const s of servers)
     if (!machines.some((m) => m.metadata.uid === s.metadata['shoto-machine']))
@@ -66,6 +68,8 @@ export function leftovers(world: World, truth: Truth, name: string): string[] {
     .resource({ group: '', version: 'v1', plural: 'secrets' })
     .list({ namespace: 'shoto-system' })
     .filter((s) => /^(cluster|workload|pki|kubeconfig)-/.test(s.metadata.name));
+  const reserved = Object.values(truth.reserved()).reduce((n, m) => n + m, 0);
+  if (reserved > 0) out.push(`${reserved} machines of the quota`);
   if (secrets.length > 0) out.push(`${secrets.length} Secrets`);
   return out;
 }

@@ -1,6 +1,6 @@
-import type { Cluster, Machine } from '@shoto/api';
+import type { Cluster, Machine, Tenant } from '@shoto/api';
 import { SimulatedCluster, type SimulatedServer } from './simulators.ts';
-import { CLUSTERS, MACHINES, NAMESPACE, type World } from './world.ts';
+import { CLUSTERS, MACHINES, NAMESPACE, TENANTS, type World } from './world.ts';
 
 /** How the model hurts a machine. */
 export type Hurt = 'die' | 'silent' | 'off' | 'diskFull';
@@ -57,6 +57,13 @@ export class Truth {
 
   clusters(): Cluster[] {
     return this.#world.management.resource(CLUSTERS).list({ namespace: NAMESPACE }) as unknown as Cluster[];
+  }
+
+  /** Machines that clusters hold of the tenant's quota, by the Cluster's UID. */
+  reserved(): Record<string, number> {
+    const tenant = this.#world.management.resource(TENANTS).get({ name: 'demo' }) as unknown as Tenant;
+    const held = Object.entries(tenant.status?.reserved?.clusters ?? {});
+    return Object.fromEntries(held.map(([uid, { machines }]) => [uid, machines]));
   }
 
   /** Servers that are there and were not told to go. */

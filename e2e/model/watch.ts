@@ -31,6 +31,7 @@ export class Watch {
     });
     world.time.onRest.push(() => {
       this.#noDoubles();
+      this.#reserved();
       this.#quorum();
     });
   }
@@ -91,6 +92,23 @@ export class Watch {
       if (!uid) continue;
       if (seen.has(uid)) this.#say(`two servers for the Machine ${s.name}`);
       seen.add(uid);
+    }
+  }
+
+  /** No machine is there that was not reserved before; one that leaves, or is lost, leaves its place to another. */
+  #reserved(): void {
+    const reserved = this.#truth.reserved();
+    for (const { metadata } of this.#truth.clusters()) {
+      const living = this.#truth
+        .machines(metadata.name)
+        .filter(
+          (m) =>
+            !m.metadata.deletionTimestamp &&
+            m.status?.server?.state !== 'Gone' &&
+            m.status?.health?.order?.action !== 'Replace',
+        ).length;
+      const held = reserved[metadata.uid ?? ''] ?? 0;
+      if (living > held) this.#say(`${metadata.name} has ${living} machines, and ${held} are reserved`);
     }
   }
 

@@ -9,6 +9,7 @@ import {
   type Machine,
   MachineKind,
   resourceOf,
+  TenantKind,
 } from '@shoto/api';
 import { KubeClient, NAMESPACES } from '@shoto/kube';
 import { createAuthority, issue, type KeyedCertificate } from '@shoto/pki';
@@ -34,7 +35,10 @@ import { VirtualTime } from './virtual-time.ts';
 
 export const CLUSTERS = resourceOf(ClusterKind);
 export const MACHINES = resourceOf(MachineKind);
+export const TENANTS = resourceOf(TenantKind);
 export const NAMESPACE = 'tenant-demo';
+/** Of the tenant: in nobody's way, and spent all the same. */
+const QUOTA = { machines: 40 };
 export const RELEASES = ['v1.34.6', 'v1.35.4', 'v1.36.2'] as const;
 
 /** Latencies: everything takes a moment, so that steps are caught half-way. */
@@ -268,7 +272,9 @@ async function seedManagement(server: string, cloudUrl: string, checkInPort: num
     ...(await documentsIn(join(ROOT, 'crds'))),
     ...(await documents(join(ROOT, 'deploy/namespaces.yaml'))),
     ...(await documents(join(ROOT, 'deploy/rbac.yaml'))),
-    ...catalogue(cloud, checkInPort),
+    ...catalogue(cloud, checkInPort).map((o) =>
+      o.kind === 'Tenant' ? { ...o, spec: { ...(o.spec as object), quota: QUOTA } } : o,
+    ),
     ...(await bundles(join(ROOT, 'deploy/addons'), 'shoto-system', ['flannel'])),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
   ]);

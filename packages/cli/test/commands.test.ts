@@ -64,7 +64,9 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
   it('shows the catalogue without a tenant', async () => {
     w.on('GET /v1/tenants', { body: { items: [{ metadata: { name: 'blue' }, spec: { displayName: 'Blue' } }] } });
     const env = { SHOTO_API_URL: w.url, SHOTO_TOKEN: 't0ken' };
-    expect((await w.shoto(['get', 'tenants'], { env })).out).toBe('NAME   DISPLAY NAME\nblue   Blue\n');
+    expect((await w.shoto(['get', 'tenants'], { env })).out).toBe(
+      'NAME   DISPLAY NAME   QUOTA   MACHINES\nblue   Blue           -       -\n',
+    );
   });
 
   it('says that there is nothing where there is nothing, but gives programs an empty list', async () => {

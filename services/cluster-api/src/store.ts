@@ -68,18 +68,22 @@ export function createStore(
   };
   const reflect = <T extends HasMeta>(
     type: (typeof TYPES)[keyof typeof TYPES],
-    onChange?: (now: T | undefined) => void,
+    onChange?: (now: T | undefined, before: T | undefined) => void,
   ) =>
     new Reflector<T>({
       client,
       type,
       onError: o.onError,
-      ...(onChange ? { onChange: (_key, now) => onChange(now) } : {}),
+      ...(onChange ? { onChange: (_key, now, before) => onChange(now, before) } : {}),
     });
   const regions = reflect<Region>(TYPES.regions);
   const releases = reflect<KubernetesRelease>(TYPES.releases);
   const templates = reflect<ClusterTemplate>(TYPES.templates);
-  const tenants = reflect<Tenant>(TYPES.tenants, (now) => now && o.onTenant(now));
+  const tenants = reflect<Tenant>(TYPES.tenants, (now, before) => {
+    const { uid, generation } = before?.metadata ?? {};
+    // What others write into its status is no news of it.
+    if (now && (uid !== now.metadata.uid || generation !== now.metadata.generation)) o.onTenant(now);
+  });
   const clusters = new Reflector<Cluster>({
     client,
     type: TYPES.clusters,

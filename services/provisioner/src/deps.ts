@@ -2,6 +2,7 @@ import type { AddonBundle, Cluster, EmergencyStop, KubernetesRelease, Machine } 
 import type { EventRecord, KubeClient } from '@shoto/kube';
 import type { Clock, Logger } from '@shoto/service';
 import type { Memory } from './memory.ts';
+import type { Reservations } from './quota/reservations.ts';
 import type { RegionRuntime } from './region/runtime.ts';
 import type { View } from './view.ts';
 
@@ -24,6 +25,8 @@ export interface Times {
   retryMaxMs: number;
   /** A pass that waits for news that should wake it looks by itself after this. */
   lookAgainMs: number;
+  /** While machines are on their way out, what they held of the tenant's quota is given back this often. */
+  releaseMs: number;
   /** Counts of a Cluster are gathered for this long before they are written. */
   gatherMs: number;
   /** What a person has to mend is looked at again after this. */
@@ -37,6 +40,7 @@ export const TIMES: Times = {
   retryMs: 5_000,
   retryMaxMs: 60_000,
   lookAgainMs: 60_000,
+  releaseMs: 30_000,
   gatherMs: 2_000,
   recheckMs: 300_000,
   adviceMs: 3_000,
@@ -78,6 +82,8 @@ export interface Deps {
   ) => Promise<ReadonlyMap<string, number>>;
   /** Records an Event. Never throws. */
   events: (e: EventRecord) => Promise<void>;
+  /** What clusters hold of their tenants' quotas. */
+  quota: Pick<Reservations, 'ask' | 'room'>;
   memory: Memory;
   wake: Wake;
   clock: Clock;

@@ -67,6 +67,10 @@ export interface ClusterMemory {
   };
   /** When the status was last written. */
   wroteAt?: number;
+  /** It would have more machines if its tenant's quota carried them. */
+  waitsForQuota?: boolean;
+  /** Since when it holds more of the quota than it needs. */
+  surplusSince?: number;
   /** UIDs of Machines whose deletion was asked for: the watch may not show it yet. */
   removed?: Set<string>;
   /** What the cloud was asked to make without an answer, and when: it may still come. */

@@ -10,6 +10,9 @@ import {
   type Region,
   RegionKind,
   resourceOf,
+  type Tenant,
+  TenantKind,
+  tenantNamespace,
 } from '@shoto/api';
 import { type KubeClient, keyOf, Reflector, recordEvent, SECRETS } from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type ReconcileError } from '@shoto/reconciler';
@@ -35,6 +38,7 @@ import {
 import { watchFleet } from './fleet.ts';
 import { reconcileMachine } from './machine/reconcile.ts';
 import { Memory } from './memory.ts';
+import { Reservations } from './quota/reservations.ts';
 import type { CredentialsSecret } from './region/open-cloud.ts';
 import { Regions } from './region/regions.ts';
 import type { PollTimes } from './region/server-poller.ts';
@@ -115,10 +119,12 @@ export function wire(o: WireOptions): Provisioner {
     client: kube,
     type: resourceOf(ClusterKind),
     onError: onError('clusters'),
+    indexes: { namespace: (c) => c.metadata.namespace },
     onChange: (key, now, before) => {
       if (!now) {
         clusterView.forget(key, before?.metadata.uid);
         if (before?.metadata.uid) memory.forgetCluster(before.metadata.uid);
+        wakeTenant(before?.metadata.namespace, (c) => memory.cluster(c.metadata.uid as string).waitsForQuota);
       } else if (pkiCameUp(now, before)) wakeMachinesOf(now, (m) => !m.status?.server?.id);
       else if (before?.spec.paused && !now.spec.paused) wakeMachinesOf(now);
       clusterFeeder.onChange(key, now, before);
@@ -189,8 +195,29 @@ export function wire(o: WireOptions): Provisioner {
     },
   });
 
+  const tenants = new Reflector<Tenant>({
+    client: kube,
+    type: resourceOf(TenantKind),
+    onError: onError('tenants'),
+    onChange: (name, now, before) => {
+      if (!now) tenantView.forget(name, before?.metadata.uid);
+      const isOther = now?.spec.quota?.machines !== before?.spec.quota?.machines;
+      const isFreed = (now?.status?.reserved?.machines ?? 0) < (before?.status?.reserved?.machines ?? 0);
+      if (isOther) wakeTenant(tenantNamespace(name));
+      else if (isFreed)
+        wakeTenant(tenantNamespace(name), (c) => memory.cluster(c.metadata.uid as string).waitsForQuota);
+    },
+  });
+
   const clusterView = new View<Cluster>(clusters, clock);
   const machineView = new View<Machine>(machines, clock);
+  const tenantView = new View<Tenant>(tenants, clock);
+  const quota = new Reservations({
+    kube,
+    tenants: tenantView,
+    clustersIn: (namespace) => clusters.byIndex('namespace', namespace),
+    machinesOf: (c) => machines.byIndex('cluster', keyOf(c)).length,
+  });
   const gather = new Gather(clock, o.times.gatherMs, (key) => wakeCluster(key));
 
   const fleet = watchFleet({
@@ -214,6 +241,7 @@ export function wire(o: WireOptions): Provisioner {
     userData: (m, signal) => o.bootstrap.userData(m, signal),
     events: (e) => recordEvent(kube, e, clock.now()),
     disturbance: (c, names, signal) => o.bootstrap.disturbance(c, names, signal),
+    quota,
     memory,
     wake: { cluster: (key) => wakeCluster(key), machine: (key, m) => wakeMachine(key, m) },
     clock,
@@ -279,6 +307,12 @@ export function wire(o: WireOptions): Provisioner {
       credentialsWant(c, memory.infrastructure(c).addonCredentials, bundles.list(), clock.now())
     );
   }
+  /** Clusters of a tenant's namespace. */
+  function wakeTenant(namespace: string | undefined, which: (c: Cluster) => boolean | undefined = () => true): void {
+    if (!started || namespace === undefined) return;
+    for (const c of clusters.byIndex('namespace', namespace))
+      if (engine.owns(c.metadata.uid ?? '') && which(c)) wakeCluster(keyOf(c));
+  }
   function wakeRegion(name: string): void {
     for (const c of clusters.list()) if (c.spec.region === name) wakeStuck(c);
     for (const m of machines.list())
@@ -320,8 +354,8 @@ export function wire(o: WireOptions): Provisioner {
       fleet.start();
       // No pass begins before all caches are full: one that misses the Machines of a Cluster would make them again, and one that
       // misses a Machine's Cluster would take it for gone.
-      for (const r of [clusters, machines, releases, bundles]) r.start();
-      await Promise.all([clusters.synced, machines.synced, releases.synced, bundles.synced]);
+      for (const r of [clusters, machines, releases, bundles, tenants]) r.start();
+      await Promise.all([clusters.synced, machines.synced, releases.synced, bundles.synced, tenants.synced]);
       regionReflector.start();
       await regionReflector.synced;
       // Without it nothing is destroyed, but all else goes on: so it is waited for only a little.
@@ -332,7 +366,7 @@ export function wire(o: WireOptions): Provisioner {
       await machineFeeder.start(machines);
       await clusterFeeder.start(clusters);
     },
-    synced: () => [clusters, machines, releases, bundles, regionReflector].every((r) => r.isSynced),
+    synced: () => [clusters, machines, releases, bundles, tenants, regionReflector].every((r) => r.isSynced),
     async close() {
       machineFeeder.stop();
       clusterFeeder.stop();
@@ -340,7 +374,9 @@ export function wire(o: WireOptions): Provisioner {
       await fleet.close();
       await engine.close();
       await Promise.all(
-        [clusters, machines, releases, bundles, regionReflector, ...secretWatches.values()].map((r) => r.stop()),
+        [clusters, machines, releases, bundles, tenants, regionReflector, ...secretWatches.values()].map((r) =>
+          r.stop(),
+        ),
       );
       await regions.close();
     },

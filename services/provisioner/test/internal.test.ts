@@ -1,11 +1,14 @@
-import type { ChangePlan, Cluster, Machine } from '@shoto/api';
+import { type ChangePlan, type Cluster, type Machine, resourceOf, type Tenant, TenantKind } from '@shoto/api';
 import { createLogger, type InternalServer } from '@shoto/service';
+import { until } from '@shoto/service/testing';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority, issue, type KeyedCertificate } from '../../../packages/pki/src/index.ts';
 import { internalDeps } from '../src/internal/plan.ts';
 import { startInternalServer } from '../src/internal/server.ts';
 import { CLUSTERS, MACHINES, startWorld, type World } from '../src/testing/world.ts';
+
+const TENANTS = resourceOf(TenantKind);
 
 let world: World;
 let server: InternalServer;
@@ -105,6 +108,24 @@ describe('the plan of a change', () => {
     world.setQuota('compute', { instances: 100 });
     expect((body as ChangePlan).blockers).toMatchObject([
       { reason: 'QuotaExceeded', field: 'spec.nodePools[0].count', message: expect.stringContaining('leaves 1 of 4') },
+    ]);
+  });
+
+  it('says what the quota of the tenant does not carry', async () => {
+    const ref = { name: 'a' };
+    await world.kube.create<Tenant>(TENANTS, { metadata: ref, spec: { quota: { machines: 3 } } } as unknown as Tenant);
+    await until(() => world.provisioner.deps.quota.room('tenant-a', 'another')?.others === 3, { what: 'it is known' });
+    const { body } = await planOf((spec) => {
+      pool(spec).flavor = 'm1.large';
+    });
+    await world.kube.delete(TENANTS, ref);
+    await until(() => world.provisioner.deps.quota.room('tenant-a', '') === undefined, { what: 'it is gone' });
+    expect((body as ChangePlan).blockers).toMatchObject([
+      {
+        reason: 'TenantQuotaExceeded',
+        field: 'spec.nodePools[0].maxSurge',
+        message: expect.stringContaining('takes 1 more machine, and the quota of tenant a leaves 0 of 3'),
+      },
     ]);
   });
 

@@ -115,5 +115,10 @@ export const tenants: Shown<Tenant> = {
   columns: [
     { head: 'NAME', cell: (t) => t.metadata.name },
     { head: 'DISPLAY NAME', cell: (t) => t.spec.displayName ?? '-' },
+    { head: 'QUOTA', cell: (t) => String(t.spec.quota?.machines ?? '-') },
+    {
+      head: 'MACHINES',
+      cell: (t) => (t.spec.quota?.machines === undefined ? '-' : String(t.status?.reserved?.machines ?? 0)),
+    },
   ],
 };

@@ -8,6 +8,12 @@ export interface Hold {
   message: string;
 }
 
+/** What a tenant's quota keeps from being done. */
+export interface Shortage extends Hold {
+  /** Machines that counts ask for are missing; else it is only a replacement that waits. */
+  isGrowth: boolean;
+}
+
 /** What may not be done now. */
 export interface Gates {
   /** Nothing may be removed. */

@@ -2,7 +2,7 @@ import type { ClusterSpec, KubernetesRelease, Machine, RegionSpec } from '@shoto
 import { TerminalError } from '@shoto/reconciler';
 import type { Deps } from '../deps.ts';
 import { machineName } from '../names.ts';
-import { type Gates, gatesOf, type Hold } from './gates.ts';
+import { type Gates, gatesOf, type Hold, type Shortage } from './gates.ts';
 import { type Ids, idsOf } from './ids.ts';
 import { type Update, updateOf } from './in-place.ts';
 import { outdated } from './outdated.ts';
@@ -68,6 +68,12 @@ export interface Plan {
   isDone: boolean;
   /** Machines of which some were chosen for removal without knowing how many pods that disturbs. */
   undecided: string[];
+  /** What the tenant's quota makes of it: found out when the plan is carried out. */
+  quota?: {
+    shortage?: Shortage;
+    /** When to look again, in milliseconds. */
+    againMs?: number;
+  };
 }
 
 /** Machines asked for and never more than this are removed at once. */

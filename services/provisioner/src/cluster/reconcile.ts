@@ -4,6 +4,7 @@ import { type Outcome, type ReconcileError, RetryableError, type RunContext, Wai
 import { CONDITIONS, good, ofError, stated } from '../conditions.ts';
 import { type Deps, machinesOf } from '../deps.ts';
 import type { Infrastructure } from '../memory.ts';
+import { release, reserve } from '../quota/reserve.ts';
 import { dueSoon, nextDue } from './addon-credentials/needs.ts';
 import { type ClusterPass, outcomeOf, worstOf } from './pass.ts';
 import { deleteCloud } from './phases/delete-cloud.ts';
@@ -103,11 +104,12 @@ async function runCreation(d: Deps, cluster: Cluster, key: string, ctx: RunConte
     (async () => {
       checkEndpoint(pass.region, cluster.spec.controlPlane.count);
       const decided = await decide(pass, pools);
-      plan = decided.plan;
+      const reserved = await reserve(pass, pools, decided.plan);
+      plan = reserved.plan;
       // Machines and network side by side: a Machine waits for its network, and not the other way round.
-      const born = outcomeOf(ensureMachines(pass, decided.plan, decided.ids));
+      const born = outcomeOf(ensureMachines(pass, plan, decided.ids));
       await network();
-      errors.push(await born, decided.waits);
+      errors.push(await born, decided.waits, reserved.error);
       if (!errors.some((e) => e !== undefined)) wakeMachines(pass);
       if (!pass.infra.subnetId) return;
       const work = addonCredentials(pass);
@@ -196,7 +198,10 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
   if (cluster.metadata.finalizers?.includes(FINALIZERS.addons))
     return await store(d, cluster, infra(), machines, pools, [], ctx, undefined);
   // Nothing was ever made for it, so no region is needed to let it go.
-  if (machines.length === 0 && !d.hasRegion(cluster.spec.region) && !infra().networkId) return await finish();
+  if (machines.length === 0 && !d.hasRegion(cluster.spec.region) && !infra().networkId) {
+    await release(d, cluster, machines);
+    return await finish();
+  }
 
   let error: ReconcileError | undefined;
   try {
@@ -207,6 +212,7 @@ async function runDeletion(d: Deps, cluster: Cluster, key: string, ctx: RunConte
       pass,
       machines.filter((m) => !m.metadata.deletionTimestamp),
     );
+    await release(d, cluster, machines);
     if (machines.length > 0) {
       throw new WaitingError('Deleting', 'machines are being deleted', d.times.lookAgainMs);
     }
@@ -258,6 +264,7 @@ async function store(
     gathering > 0 ? gathering : undefined,
     pauseOf(cluster, plan, machines, now),
     dueSoon(infra.addonCredentials, now),
+    plan?.quota?.againMs,
   ];
   if (error?.kind === 'waiting') again.push((error as WaitingError).afterMs);
   // Not before the spec, the region or the release changes; but also looked at slowly, since clouds change too.
@@ -293,7 +300,7 @@ function stateOf(
     findCondition(infra.conditions, CONDITIONS.emergencyStop) !== undefined,
   );
   const more = [
-    isDeleting ? undefined : machinesCondition(pools, counted, rolled.rollout !== undefined),
+    isDeleting ? undefined : machinesCondition(pools, counted, rolled.rollout !== undefined, plan?.quota?.shortage),
     plan && progress.initialized
       ? upToDate({ plan, pools, machines, progress, paused }, findCondition(infra.conditions, CONDITIONS.upToDate))
       : undefined,

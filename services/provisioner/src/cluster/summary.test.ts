@@ -185,6 +185,12 @@ describe('MachinesReady', () => {
       message: 'a (and 1 more): no cores left',
     });
   });
+  it('says what the quota of the tenant does not carry, unless only a replacement waits for it', () => {
+    const short = (isGrowth: boolean) =>
+      machinesCondition(pools, [cp], false, { reason: 'TenantQuotaExceeded', message: '1 machine', isGrowth });
+    expect(short(true)).toMatchObject({ status: 'False', reason: 'TenantQuotaExceeded', message: '1 machine' });
+    expect(short(false)).toMatchObject({ reason: 'Building' });
+  });
 });
 
 it('counts machines by pool, those that leave not, those of a pool that is gone too', () => {

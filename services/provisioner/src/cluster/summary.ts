@@ -9,6 +9,7 @@ import {
 } from '@shoto/api';
 import { addonsAil, bad, CONDITIONS, good } from '../conditions.ts';
 import type { Infrastructure } from '../memory.ts';
+import type { Shortage } from './gates.ts';
 import type { Pool } from './pools.ts';
 import { cannotJoin, cannotLeave } from './up-to-date.ts';
 
@@ -48,11 +49,13 @@ const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 
  * MachinesReady: servers are as many as asked for, and run.
  *
  * @param isRolling - machines are being replaced: more than asked for are no news, and neither is one that fails while enough run
+ * @param shortage - what the tenant's quota keeps from being made
  */
 export function machinesCondition(
   pools: readonly Pool[],
   machines: readonly Machine[],
   isRolling = false,
+  shortage?: Shortage,
 ): ConditionInput {
   const wanted = pools.reduce((n, p) => n + p.count, 0);
   const staying = machines.filter((m) => !m.metadata.deletionTimestamp);
@@ -70,6 +73,7 @@ export function machinesCondition(
     const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
     return bad(CONDITIONS.machines, first.c.reason, `${first.name}${more}: ${first.c.message}`);
   }
+  if (shortage?.isGrowth) return bad(CONDITIONS.machines, shortage.reason, shortage.message);
   const leaving = machines.length - staying.length;
   if (active === wanted && staying.length === wanted && leaving === 0) return running;
   if (!isRolling && (staying.length > wanted || leaving > 0))

@@ -2,6 +2,7 @@ import type { Condition, Machine } from '@shoto/api';
 import { TerminalError } from '@shoto/reconciler';
 import { describe, expect, it } from 'vitest';
 import { aFleet, idsOfAll, machineNamed, planOf, several } from '../testing/fleet.ts';
+import type { Shortage } from './gates.ts';
 import { poolsOf } from './pools.ts';
 import type { Progress } from './release-step.ts';
 import { emergencyStop, upToDate } from './up-to-date.ts';
@@ -17,17 +18,20 @@ function said(
     plan?: Parameters<typeof planOf>[2];
     progress?: Partial<Progress>;
     paused?: boolean;
+    shortage?: Shortage;
     stated?: Condition['status'];
   } = {},
 ) {
   const cluster = aFleet({ controlPlanes: 1, workers: 3, release: o.release ?? 'v1.35.5' });
   const machines = o.machines ?? [machineNamed('cp1'), ...several('w', 3)];
   const progress = { initialized: true, ...o.progress };
-  const plan = planOf(cluster, machines, { ...o.plan, progress });
+  const quota = o.shortage && { quota: { shortage: o.shortage } };
+  const plan = { ...planOf(cluster, machines, { ...o.plan, progress }), ...quota };
   const stated = o.stated && { type: 'UpToDate', status: o.stated, reason: 'X', message: '', lastTransitionTime: '' };
   return upToDate({ plan, pools: poolsOf(cluster, []), machines, progress, paused: o.paused ?? false }, stated);
 }
 
+const shortage = { reason: 'TenantQuotaExceeded', message: 'no room', isGrowth: false };
 const sick = [machineNamed('cp1'), machineNamed('w1', { ready: false }), ...several('x', 2, { pool: 'workers' })];
 const order = { number: 1, action: 'Replace', at: '2026-03-02T11:00:00Z', reason: 'NodeSilent' };
 const missing = new TerminalError('ImageNotFound', 'KubernetesRelease v1.35.5, spec.images: there is no image "x"');
@@ -67,6 +71,8 @@ describe('UpToDate', () => {
       'Paused',
       /^nothing is replaced/,
     ],
+    ['the quota has no room', { shortage }, 'TenantQuotaExceeded', /^4 of 4 machines still to be replaced: no room$/],
+    ['it has none for more', { release: 'v1.35.4', shortage }, 'TenantQuotaExceeded', /^no room$/],
     ['a machine is sick', { machines: sick }, 'WaitingForHealth', /while w1 is sick/],
     [
       'there is no way',

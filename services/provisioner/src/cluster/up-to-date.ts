@@ -29,7 +29,8 @@ export function upToDate(i: UpToDateInput, stated?: Condition): ConditionInput |
   const behind = [...plan.outdated.values()].reduce((sum, n) => sum + n, 0);
   const lag = plan.step.current !== undefined && addonsLag(i.progress, plan.step.current);
   const [problem] = plan.problems;
-  if (behind === 0 && !plan.held && !problem && !lag && !(i.paused && stated?.status !== 'True'))
+  const shortage = plan.quota?.shortage;
+  if (behind === 0 && !plan.held && !problem && !shortage && !lag && !(i.paused && stated?.status !== 'True'))
     return good(CONDITIONS.upToDate, 'UpToDate', 'every machine is made from what the spec asks for');
   const total = i.pools.reduce((n, p) => n + p.count, 0);
   const says = (hold: Hold) =>
@@ -44,6 +45,7 @@ export function upToDate(i: UpToDateInput, stated?: Condition): ConditionInput |
   if (plan.held) return says(plan.held);
   if (plan.step.blocked) return says(plan.step.blocked);
   if (problem) return says(problem);
+  if (shortage) return says(shortage);
   if (behind > 0 && plan.gates.starts) return says(plan.gates.starts);
   if (behind > 0 && plan.gates.sick.length > 0) return says(healthHold(plan.gates.sick));
   if (lag && (behind === 0 || plan.step.waits === 'Addons'))

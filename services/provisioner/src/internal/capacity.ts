@@ -110,7 +110,7 @@ export function addressBlockers(needs: readonly PoolNeed[], left: number, size: 
 }
 
 /** The field that asks for most of something. */
-function blamed(needs: readonly PoolNeed[], r: Resource): string {
+export function blamed(needs: readonly PoolNeed[], r: Resource): string {
   const [first] = [...needs].sort((a, b) => b.amounts[r] - a.amounts[r]);
   if (!first) return 'spec';
   if (first.why === 'count') return `${first.path}.count`;

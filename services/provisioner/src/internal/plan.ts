@@ -7,6 +7,7 @@ import { type Pool, poolsOf } from '../cluster/pools.ts';
 import { releaseStep } from '../cluster/release-step.ts';
 import { progressOf } from '../cluster/rolling.ts';
 import { type Deps, machinesOf } from '../deps.ts';
+import { tenantBlockers } from '../quota/blockers.ts';
 import { addressBlockers, addressesOf, capacityOf, quotaBlockers, quotasOf } from './capacity.ts';
 import { needsOf, type PoolNeed } from './needs.ts';
 import type { InternalDeps } from './server.ts';
@@ -64,11 +65,17 @@ export async function planOf(
     now: d.clock.now(),
     stop: d.emergencyStop(),
   });
+  const ofTenant = tenantBlockers(
+    d.quota.room(ref.namespace, cluster.metadata.uid as string),
+    needsOf(plan, pools, machines, () => ({ vcpus: 0, ram: 0 })),
+    machines,
+    d.clock.now(),
+  );
   const blockers = await unless(
     'whether quotas and addresses carry it',
     cloudBlockers(d, cluster, region, plan, pools, machines, signal),
   );
-  return { ...plan, blockers: [...plan.blockers, ...(blockers ?? [])], notes: [...plan.notes, ...notes] };
+  return { ...plan, blockers: [...plan.blockers, ...ofTenant, ...(blockers ?? [])], notes: [...plan.notes, ...notes] };
 }
 
 /** What the names of a spec mean in the cloud, for every release on the way. */

@@ -46,6 +46,7 @@ const QUICK: Times = {
   retryMaxMs: 100,
   gatherMs: 50,
   lookAgainMs: 300,
+  releaseMs: 300,
   recheckMs: 200,
   adviceMs: 0,
 };
