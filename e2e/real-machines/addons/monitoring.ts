@@ -1,12 +1,20 @@
+import { ADDON_LABEL } from '@shoto/bundle';
+import { parse } from 'yaml';
 import { until } from '../../poll.ts';
 import { type ClusterScene, expectThat } from '../scene.ts';
 
-/** Jobs that ask something on every node. */
-const ON_EVERY_NODE = ['kubelet', 'node-exporter'];
+/** Jobs that ask something on every node, control planes too. */
+const ON_EVERY_NODE = ['kubelet', 'cadvisor', 'node-exporter'];
+/** Addons of this story that bring rules. */
+const WITH_RULES = ['node-exporter', 'prometheus'];
 
 interface Answer {
-  status: string;
   data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+}
+
+interface RuleGroup {
+  name: string;
+  rules: { name: string; health: string; lastError?: string; state?: string }[];
 }
 
 /** Asks Prometheus by the way that people have: through the API server. */
@@ -19,7 +27,7 @@ async function ask<T>({ kubectl }: ClusterScene, path: string): Promise<T> {
 const query = (scene: ClusterScene, promql: string): Promise<Answer> =>
   ask<Answer>(scene, `query?query=${encodeURIComponent(promql)}`);
 
-/** `up` has every node, for its kubelet and its node-exporter, and the rules that came with the bundles are good. */
+/** `up` has every node, for its kubelet, its containers and its node-exporter, and every rule that addons brought is evaluated without an error. */
 export async function monitoringAnswers(scene: ClusterScene): Promise<void> {
   await until(
     'up has every node',
@@ -31,24 +39,48 @@ export async function monitoringAnswers(scene: ClusterScene): Promise<void> {
           .map((node) => `${job} of ${node}`),
       );
       if (missing.length > 0) throw new Error(`not up: ${missing.join(', ')}`);
+      return true;
     },
     300_000,
     3_000,
   );
   const { data } = await query(scene, 'sum by (job) (up)');
   scene.say(`PromQL sum by (job) (up): ${data.result.map((r) => `${r.metric.job} ${r.value[1]}`).join(', ')}`);
+
+  const brought = await broughtRules(scene);
   const rules = await until(
-    'rules of the bundles',
+    'rules that addons brought, each evaluated once',
     async () => {
-      const got = await ask<{
-        data: { groups: { name: string; rules: { name: string; health: string; lastError?: string }[] }[] };
-      }>(scene, 'rules');
-      return got.data.groups.length > 0 ? got.data.groups.flatMap((g) => g.rules) : undefined;
+      const all = (await ask<{ data: { groups: RuleGroup[] } }>(scene, 'rules')).data.groups.flatMap((g) => g.rules);
+      const evaluated = new Set(all.filter((r) => r.health !== 'unknown').map((r) => r.name));
+      const missing = brought.filter((name) => !evaluated.has(name));
+      return missing.length === 0 ? all : Promise.reject(new Error(`not yet: ${missing.join(', ')}`));
     },
     180_000,
     2_000,
   );
-  const bad = rules.filter((r) => r.health === 'err').map((r) => `${r.name}: ${r.lastError}`);
+  const bad = rules.filter((r) => r.health !== 'ok').map((r) => `${r.name}: ${r.health} ${r.lastError ?? ''}`);
   expectThat(bad.length === 0, `rules that fail: ${bad.join('; ')}`);
-  scene.say(`${rules.length} rules came with the bundles, none fails`);
+  const on = rules.filter((r) => r.state === 'firing' || r.state === 'pending').map((r) => `${r.name} ${r.state}`);
+  scene.say(`${brought.length} rules came with addons, and none fails; alerts: ${on.join(', ')}`);
+}
+
+/**
+ * Names of the rules in the ConfigMaps that Prometheus's sidecar takes.
+ *
+ * @throws {Error} when an addon of {@link WITH_RULES} brought none
+ */
+async function broughtRules({ kubectl }: ClusterScene): Promise<string[]> {
+  const { items } = JSON.parse(
+    await kubectl(['get', 'configmaps', '-A', '-l', 'prometheus_rules=1', '-o', 'json']),
+  ) as {
+    items: { metadata: { labels: Record<string, string> }; data: Record<string, string> }[];
+  };
+  const addons = new Set(items.map((m) => m.metadata.labels[ADDON_LABEL]));
+  const without = WITH_RULES.filter((addon) => !addons.has(addon));
+  expectThat(without.length === 0, `no ConfigMap with rules of ${without.join(', ')}`);
+  return items
+    .flatMap((m) => Object.values(m.data))
+    .flatMap((text) => (parse(text) as { groups: { rules: { alert?: string; record?: string }[] }[] }).groups)
+    .flatMap((group) => group.rules.map((r) => r.alert ?? r.record ?? ''));
 }

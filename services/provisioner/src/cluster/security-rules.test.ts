@@ -23,14 +23,17 @@ describe('security group rules', () => {
     expect(open(2380)).toEqual([{ group: 'cp' }]);
   });
 
-  it('lets nodes of both kinds reach kubelet and VXLAN of a control-plane machine', () => {
-    for (const [protocol, port] of [
-      ['tcp', 10_250],
-      ['udp', 8472],
-    ] as const) {
-      const from = controlPlane.filter((r) => r.protocol === protocol && r.ports?.[0] === port).map((r) => r.from);
-      expect(from).toEqual([{ group: 'cp' }, { group: 'w' }]);
-    }
+  it.each([
+    ['kubelet', 'tcp', 10_250],
+    ['VXLAN', 'udp', 8472],
+    ['node-exporter', 'tcp', 9100],
+    ['node-problem-detector', 'tcp', 20_257],
+    ["etcd's metrics", 'tcp', 2381],
+  ] as const)('lets nodes of both kinds reach %s of a control-plane machine', (_what, protocol, port) => {
+    const lets = controlPlane.filter(
+      (r) => (r.protocol ?? protocol) === protocol && (!r.ports || (r.ports[0] <= port && port <= r.ports[1])),
+    );
+    expect(lets.map((r) => r.from)).toEqual([{ group: 'w' }, { group: 'cp' }]);
   });
 
   it('lets every node reach a worker, and everyone its NodePorts', () => {

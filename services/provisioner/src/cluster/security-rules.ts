@@ -31,12 +31,17 @@ const NODE_PORTS: readonly [number, number] = [30_000, 32_767];
 
 /**
  * What may reach the machines of a cluster. Pod networks (VXLAN on 8472/udp and others), the kubelet (10250) and probes need the nodes to reach each
- * other freely; etcd (2379-2380) and the API are between control-plane machines; from outside come the API and NodePorts.
+ * other freely; etcd (2379-2380) and the API are between control-plane machines; from outside come the API and NodePorts. Prometheus runs on a worker
+ * and asks every node for its metrics.
  */
 export function wantedRules(groups: Groups): Record<keyof Groups, WantedRule[]> {
   const both = [groups.controlPlane, groups.worker];
-  const fromNodes = (protocol: WantedRule['protocol'], ports: readonly [number, number] | undefined, why: string) =>
-    both.map((group): WantedRule => ({ protocol, ...(ports ? { ports } : {}), from: { group }, why }));
+  const fromWorkers = (protocol: 'tcp' | 'udp', port: number, why: string): WantedRule => ({
+    protocol,
+    ports: [port, port],
+    from: { group: groups.worker },
+    why,
+  });
   const nodePorts = (['tcp', 'udp'] as const).map(
     (protocol): WantedRule => ({ protocol, ports: NODE_PORTS, from: 'anywhere', why: 'NodePorts' }),
   );
@@ -45,14 +50,21 @@ export function wantedRules(groups: Groups): Record<keyof Groups, WantedRule[]> 
     controlPlane: [
       { protocol: 'tcp', ports: API, from: 'anywhere', why: 'Kubernetes API' },
       { protocol: 'tcp', ports: [2379, 2380], from: { group: groups.controlPlane }, why: 'etcd' },
-      ...fromNodes('tcp', [10_250, 10_250], 'kubelet'),
-      ...fromNodes('udp', [8472, 8472], 'pod network (VXLAN)'),
+      fromWorkers('tcp', 10_250, 'kubelet'),
+      fromWorkers('udp', 8472, 'pod network (VXLAN)'),
+      fromWorkers('tcp', 9100, 'metrics of node-exporter'),
+      fromWorkers('tcp', 20_257, 'metrics of node-problem-detector'),
+      fromWorkers('tcp', 2381, 'metrics of etcd, where a release lets it listen'),
       // Host-network pods and CNIs of other kinds; etcd stays closed to workers.
       { protocol: null, from: { group: groups.controlPlane }, why: 'between control-plane machines' },
       icmp,
       ...nodePorts,
     ],
-    worker: [...fromNodes(null, undefined, 'node to node'), icmp, ...nodePorts],
+    worker: [
+      ...both.map((group): WantedRule => ({ protocol: null, from: { group }, why: 'node to node' })),
+      icmp,
+      ...nodePorts,
+    ],
   };
 }
 
