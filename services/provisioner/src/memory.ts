@@ -18,6 +18,8 @@ export interface MachineMemory {
   askedAt?: number;
   /** Since when a server may come that we know nothing of: an answer was lost, or an earlier process may have asked. */
   unsureSince?: number;
+  /** It is this process that asked and got no answer. */
+  unanswered?: boolean;
   /** Failed attempts in a row to get the server running. */
   failures: number;
   /** Not before this time is a server asked for again. */

@@ -7,7 +7,7 @@ const page = readFileSync(join(import.meta.dirname, '../../../docs/conditions-pr
 
 /** Reasons of errors that only say when to look again; they are never stated in a condition. */
 const NEVER_STATED = new Set(
-  'Backoff DeletionCap Deleting Interrupted LeavingEndpoint MachineChanged NetworkPending PortInUse PortMissing ServerBuilding ServerDeleting ServerUnsure ServersUnlisted VolumeDeleting BootstrapPending BootstrapWorkerUnavailable'.split(
+  'Backoff DeletionCap Deleting Interrupted LeavingEndpoint MachineChanged NetworkPending PortInUse PortMissing ServerBuilding ServerDeleting ServersUnlisted VolumeDeleting BootstrapPending BootstrapWorkerUnavailable'.split(
     ' ',
   ),
 );

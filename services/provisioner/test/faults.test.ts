@@ -1,7 +1,14 @@
 import { findCondition, isTrue, type Machine } from '@shoto/api';
+import { EVENTS, type HasMeta } from '@shoto/kube';
 import { until } from '@shoto/service/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MACHINES, startWorld, type World } from '../src/testing/world.ts';
+import { CLUSTERS, MACHINES, startWorld, type World } from '../src/testing/world.ts';
+
+interface Said extends HasMeta {
+  reason: string;
+  note: string;
+  type: string;
+}
 
 let world: World;
 afterEach(() => world.close());
@@ -56,6 +63,53 @@ describe('a cloud that loses answers', () => {
     await world.untilMachines('both servers run', allActive(2));
     expect(await world.leftovers()).toMatchObject({ servers: 2, ports: 2 });
     expect(world.cloud.state.faults.list()[0]?.hits).toBe(1);
+  });
+});
+
+describe('a machine whose server may still come', () => {
+  const SAYS =
+    /^the cloud was asked for a server and had not answered at (\S+Z): one may still come\. It is looked for until (\S+Z), and asked for then if there is none$/;
+  const hangs = { match: { operation: 'nova.server.create' }, count: 1, action: { type: 'hang' } };
+  const events = async () => (await world.kube.listAll<Said>(EVENTS)).filter((e) => e.reason === 'ServerUnsure');
+  const oneUnsure = () =>
+    world.untilMachines('one says so', (ms) => ms.some((m) => serverReady(m)?.reason === 'ServerUnsure'));
+
+  it('says since when, until when it is looked for, and what follows, once; and forgets it', async () => {
+    world = await startWorld({ cloud: { faults: [hangs] }, times: { unsureMs: 3_000 } });
+    await world.createCluster({ workers: 1 });
+    const unsure = (await oneUnsure()).find((m) => serverReady(m)?.reason === 'ServerUnsure') as Machine;
+    const [, since, until_] = SAYS.exec(serverReady(unsure)?.message ?? '') as unknown as string[];
+    expect(Date.parse(until_ ?? '') - Date.parse(since ?? '')).toBe(3_000);
+    const about = `/machines/${unsure.metadata.name}/status`;
+    const all = await world.untilMachines('both servers run', allActive(2));
+    expect(all.map((m) => serverReady(m)?.status)).toEqual(['True', 'True']);
+    expect(await events()).toMatchObject([{ note: serverReady(unsure)?.message, type: 'Warning' }]);
+    expect(world.writes.filter((w) => w.path.endsWith(about))).toHaveLength(2);
+    expect(await servers()).toHaveLength(2);
+  });
+
+  it('says so too while it leaves', async () => {
+    world = await startWorld({ cloud: { faults: [hangs] }, times: { unsureMs: 3_000 } });
+    const { metadata } = await world.createCluster({ workers: 0 });
+    await oneUnsure();
+    await world.kube.delete(CLUSTERS, metadata);
+    await world.untilMachines('it leaves', (ms) => ms.every((m) => m.metadata.deletionTimestamp));
+    await world.letGo();
+    await world.untilMachines('it says what follows', (ms) =>
+      /deleted if it comes, and then the machine goes$/.test(serverReady(ms[0])?.message ?? ''),
+    );
+    await world.untilMachines('it is gone', (ms) => ms.length === 0);
+    expect(await servers()).toEqual([]);
+  });
+
+  it('says that an earlier process may have asked', async () => {
+    world = await startWorld({ cloud: { faults: [{ ...hangs, count: 50 }] }, times: { unsureMs: 60_000 } });
+    await world.createCluster({ workers: 0 });
+    await oneUnsure();
+    await world.restart();
+    await world.untilMachines('it says so', (ms) =>
+      /^an earlier process made the port of the machine, and may have asked/.test(serverReady(ms[0])?.message ?? ''),
+    );
   });
 });
 

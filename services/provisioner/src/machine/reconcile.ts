@@ -1,6 +1,8 @@
 import { FINALIZERS, type Machine } from '@shoto/api';
 import { type Outcome, ReconcileError, RetryableError, type RunContext, WaitingError } from '@shoto/reconciler';
+import { bad, CONDITIONS, isStated } from '../conditions.ts';
 import { clusterKeyOf, type Deps } from '../deps.ts';
+import { tell } from './events.ts';
 import { mayDestroy } from './may-destroy.ts';
 import type { MachinePass } from './pass.ts';
 import { afterReboot, carryOutOrder } from './phases/carry-out-order.ts';
@@ -87,10 +89,13 @@ async function runDeletion(pass: MachinePass): Promise<Outcome> {
 
 /** Reasons that a person must know of, for this very Machine. What ails the whole region is said by the Region and the Cluster. */
 const TOLD = new Set(['QuotaExceeded', 'Forbidden', 'InvalidRequest', 'Ambiguous', 'NoAddress']);
+/** What was asked of the cloud may still come: said of machines that leave, too, and in an Event, since it passes. */
+const UNSURE = new Set(['ServerUnsure', 'AnswerLost']);
 
 async function outcome(pass: MachinePass, e: unknown): Promise<Outcome> {
   if (!(e instanceof ReconcileError)) throw e;
   const { memory, d, machine } = pass;
+  if (UNSURE.has(e.reason)) await sayUnsure(pass, e);
   if (TOLD.has(e.reason) && !machine.metadata.deletionTimestamp) await stateProblem(pass, e.reason, e.message);
   if (e.kind === 'terminal') {
     d.log.warn(
@@ -103,4 +108,12 @@ async function outcome(pass: MachinePass, e: unknown): Promise<Outcome> {
   if (e instanceof RetryableError && e.reason === 'QuotaExceeded' && memory.retryAt !== undefined)
     return { requeueAfterMs: Math.max(0, memory.retryAt - d.clock.now()) };
   throw e;
+}
+
+/** One write and one Event for each answer that was lost, however often it is looked. */
+async function sayUnsure(pass: MachinePass, e: ReconcileError): Promise<void> {
+  const isSaid = isStated(pass.machine.status?.server?.conditions, bad(CONDITIONS.server, e.reason, e.message));
+  if (isSaid) return;
+  await stateProblem(pass, e.reason, e.message);
+  await tell(pass, { type: 'Warning', reason: e.reason, action: 'LookForServer' }, e.message);
 }

@@ -8,7 +8,7 @@ import { machinesOf } from '../../deps.ts';
 import type { MachinePass } from '../pass.ts';
 import { stateCondition } from '../server-map.ts';
 import { adopt, findPort } from './ensure-port.ts';
-import { look, readServer } from './ensure-server.ts';
+import { look, readServer, unsure } from './ensure-server.ts';
 
 /** Whether the Machine's whole Cluster goes, or is gone. */
 const isWhole = ({ cluster }: MachinePass): boolean => !cluster || cluster.metadata.deletionTimestamp !== undefined;
@@ -80,12 +80,7 @@ async function serversOf(pass: MachinePass): Promise<string[]> {
     return found;
   }
   const left = memory.unsureSince === undefined ? 0 : memory.unsureSince + d.times.unsureMs - d.clock.now();
-  if (left > 0)
-    throw new WaitingError(
-      'ServerUnsure',
-      `looks whether the cloud is still making a server for ${pass.key}`,
-      Math.min(left, 5_000),
-    );
+  if (left > 0) throw unsure(pass, 'deleted if it comes, and then the machine goes', Math.min(left, 5_000));
   return [];
 }
 

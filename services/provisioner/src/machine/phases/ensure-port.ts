@@ -1,3 +1,4 @@
+import { timestamp } from '@shoto/api';
 import { RetryableError, WaitingError } from '@shoto/reconciler';
 import type { Port } from 'openstack-client-ts';
 import { isConflict, isOver, mayHaveHappened } from '../../cloud/errors.ts';
@@ -63,7 +64,7 @@ async function adoptShared(pass: MachinePass): Promise<boolean> {
   if (memory.portAskedAt !== undefined && d.clock.now() - memory.portAskedAt < LATE_DEED_MS)
     throw new WaitingError(
       'AnswerLost',
-      `the cloud was asked for the port of ${pass.key} and did not answer in time: it may still make one, so it is looked for before it is asked again`,
+      `the cloud was asked for the port of the machine at ${timestamp(memory.portAskedAt)} and did not answer in time: one may still come. It is looked for until ${timestamp(memory.portAskedAt + LATE_DEED_MS)}, and asked for then if there is none`,
       LOOK_AGAIN_MS,
     );
   return false;

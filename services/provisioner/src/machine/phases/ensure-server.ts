@@ -1,3 +1,4 @@
+import { timestamp } from '@shoto/api';
 import { RetryableError, WaitingError } from '@shoto/reconciler';
 import { encodeUserData, type Server, type ServerCreate } from 'openstack-client-ts';
 import { isConflict, mayHaveHappened } from '../../cloud/errors.ts';
@@ -43,17 +44,31 @@ export async function ensureServer(pass: MachinePass): Promise<void> {
       if (decision.extra.length > 0) mayDestroy(pass);
       memory.serverId = decision.id;
       delete memory.unsureSince;
+      delete memory.unanswered;
       for (const id of decision.extra) await removeDouble(pass, id);
       return;
     case 'wait':
-      throw new WaitingError(
-        'ServerUnsure',
-        `looks whether the cloud is making a server for ${pass.key} already`,
-        decision.ms,
-      );
+      throw unsure(pass, 'and asked for then if there is none', decision.ms);
     case 'create':
       return await create(pass, await (early ?? d.userData(ref, pass.signal)));
   }
+}
+
+/**
+ * Nobody knows whether the cloud makes a server for the Machine. The text stays the same as long as it is so.
+ *
+ * @param then - what is done when the time is over
+ */
+export function unsure({ memory, d }: MachinePass, then: string, ms: number): WaitingError {
+  const since = memory.unsureSince ?? d.clock.now();
+  const asked = memory.unanswered
+    ? `the cloud was asked for a server and had not answered at ${timestamp(since)}`
+    : `an earlier process made the port of the machine, and may have asked the cloud for its server before ${timestamp(since)}`;
+  return new WaitingError(
+    'ServerUnsure',
+    `${asked}: one may still come. It is looked for until ${timestamp(since + d.times.unsureMs)}, ${then}`,
+    ms,
+  );
 }
 
 /** Looks live: who has the port, and which servers of that name are provably the Machine's. */
@@ -91,13 +106,16 @@ async function create(pass: MachinePass, userData: string): Promise<void> {
     );
   } catch (e) {
     // Either it may still come, or the port is taken: from now on only looking tells.
-    if (mayHaveHappened(e) || isConflict(e)) memory.unsureSince = d.clock.now();
-    else if (e instanceof RetryableError && e.reason === 'QuotaExceeded') backOff(pass);
+    if (mayHaveHappened(e) || isConflict(e)) {
+      memory.unsureSince = d.clock.now();
+      memory.unanswered = mayHaveHappened(e);
+    } else if (e instanceof RetryableError && e.reason === 'QuotaExceeded') backOff(pass);
     throw e;
   }
   memory.serverId = server.id;
   memory.askedAt = d.clock.now();
   delete memory.unsureSince;
+  delete memory.unanswered;
   if (memory.port) memory.port.fresh = false;
   region.servers.expect(server.id);
 }

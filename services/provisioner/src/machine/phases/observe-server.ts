@@ -96,6 +96,7 @@ function forgetServer({ memory, region }: MachinePass): void {
   if (memory.serverId) region.servers.forget(memory.serverId);
   delete memory.serverId;
   delete memory.unsureSince;
+  delete memory.unanswered;
   if (memory.port) memory.port.fresh = true;
 }
 
