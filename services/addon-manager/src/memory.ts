@@ -15,6 +15,8 @@ export interface ClusterMemory extends HealthMemory {
   dirty: Map<string, Set<string>>;
   /** When everything of an addon is compared next, milliseconds since the epoch. */
   slowPassAt: Map<string, number>;
+  /** What our rights on custom objects were written for last; undefined until they were looked at. */
+  crdRights: string | undefined;
 }
 
 /** What a process knows of all clusters, by UID. */
@@ -31,6 +33,7 @@ export class Memory {
         slowPassAt: new Map(),
         health: new Map(),
         lookAt: undefined,
+        crdRights: undefined,
       };
       this.#clusters.set(uid, known);
     }

@@ -1,6 +1,7 @@
 import { type Cluster, ClusterKind, FINALIZERS, resourceOf } from '@shoto/api';
-import type { KubeClient } from '@shoto/kube';
+import { type KubeClient, KubeError } from '@shoto/kube';
 import type { Outcome } from '@shoto/reconciler';
+import { keepCrdRights } from './apply/crd-rights.ts';
 import { readInventories } from './apply/inventory.ts';
 import type { Deps } from './deps.ts';
 import { leave } from './leave.ts';
@@ -37,7 +38,18 @@ export async function reconcile(d: Deps, key: string, signal?: AbortSignal): Pro
   const late = seen.standings.filter((s) => !s.healthy);
   const quiet = late.length > 0 && late.every((s) => REGULAR.has(s.problem?.reason ?? ''));
   if (!(quiet && waited < SAY_SO_AFTER_MS)) await writeStandings(d, cluster, seen, leaving);
+  await narrowRights(d, cluster, workload, seen);
   return again(seen, waited, lookMs(d, cluster));
+}
+
+/** Takes back our rights on what the addons no longer bring. In a new cluster we may not look yet: the next pass does. */
+async function narrowRights(d: Deps, cluster: Cluster, workload: KubeClient, seen: Seen): Promise<void> {
+  if (seen.hold && !seen.hold.updatesOnly) return;
+  try {
+    await keepCrdRights(d.memory.of(cluster.metadata.uid!), workload);
+  } catch (e) {
+    if (!(e instanceof KubeError && e.isForbidden)) throw e;
+  }
 }
 
 /** When objects that have changed are to be looked at, in milliseconds; undefined where none has. */

@@ -55,6 +55,63 @@ describe('who may do what', () => {
   });
 });
 
+describe('rights that are given on', () => {
+  const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+  const dev = { authorization: 'Bearer dev' };
+  const role = (name: string, ...rules: object[]) => ({ metadata: { name }, rules });
+  const rule = (verbs: string[], group: string, resources: string[], more: object = {}) => ({
+    ...{ verbs, apiGroups: [group], resources },
+    ...more,
+  });
+  const binding = (name: string) => ({
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+    subjects: [{ kind: 'User', name: 'dev' }],
+  });
+  /** Who may write roles and bindings, and what else is given. */
+  async function giveDev(...rules: object[]): Promise<void> {
+    const write = rule(['create', 'update', 'patch', 'get'], 'rbac.authorization.k8s.io', [
+      'clusterroles',
+      'clusterrolebindings',
+    ]);
+    await s.call('POST', `${RBAC}/clusterroles`, role('own', write, ...rules));
+    await s.call('POST', `${RBAC}/clusterrolebindings`, binding('own'));
+  }
+  const pods = rule(['get'], '', ['pods']);
+
+  it('are those that one holds, and no others', async () => {
+    await giveDev(rule(['get', 'list'], '', ['pods', 'services']));
+    expect((await s.call('POST', `${RBAC}/clusterroles`, role('less', pods), dev)).status).toBe(201);
+    const more = role('more', pods, rule(['delete'], '', ['pods']));
+    const refused = await s.call('POST', `${RBAC}/clusterroles`, more, dev);
+    expect(refused.body).toMatchObject({
+      code: 403,
+      message:
+        'clusterroles.rbac.authorization.k8s.io "more" is forbidden: user "dev" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
+    });
+    await s.call('POST', `${RBAC}/clusterroles`, more);
+    expect((await s.call('POST', `${RBAC}/clusterrolebindings`, binding('more'), dev)).status).toBe(403);
+    expect((await s.call('POST', `${RBAC}/clusterrolebindings`, binding('less'), dev)).status).toBe(201);
+    // What stays as it is is not asked about.
+    const labels = { metadata: { labels: { a: 'b' } } };
+    const merge = { ...dev, 'content-type': 'application/merge-patch+json' };
+    expect((await s.call('PATCH', `${RBAC}/clusterroles/more`, labels, merge)).status).toBe(200);
+  });
+
+  it('are any, of a role that one may escalate and bind, and of no other', async () => {
+    const only = { resourceNames: ['more'] };
+    await giveDev(rule(['escalate', 'bind'], 'rbac.authorization.k8s.io', ['clusterroles'], only));
+    const give = async (name: string) => [
+      (await s.call('POST', `${RBAC}/clusterroles`, role(name, rule(['get'], '', [name])), dev)).status,
+      (await s.call('POST', `${RBAC}/clusterrolebindings`, binding(name), dev)).status,
+    ];
+    expect([await give('more'), await give('other')]).toEqual([
+      [201, 201],
+      [403, 404],
+    ]);
+  });
+});
+
 describe('evictions', () => {
   it('are refused with the budget that they would break', async () => {
     await s.close();

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createAdmission } from './admission/webhooks.ts';
 import { type AuthenticationOptions, Authenticator, impersonated } from './auth/authenticate.ts';
 import { type Attributes, Authorizer, refusal } from './auth/authorize.ts';
+import { refusingEscalation } from './auth/escalation.ts';
 import { TokenSigner } from './auth/jwt.ts';
 import { review } from './auth/reviews.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -124,7 +125,7 @@ export class ApiServer {
     const issuer = authn.issuer ?? 'https://kubernetes.default.svc.cluster.local';
     this.authenticator = new Authenticator(this.core, authn, signer);
     this.authorizer = new Authorizer(this.store, options.authz === 'AlwaysAllow');
-    this.admission = createAdmission(this.core);
+    this.admission = refusingEscalation(createAdmission(this.core), this.authorizer, this.store);
     this.paths = {
       version: options.version ?? 'v1.35.4',
       openApi: new OpenApiCache(this.core.registry, schemas),

@@ -36,6 +36,8 @@ async function stepOf(p: Pass, i: AddonInput): Promise<Standing> {
   } catch (e) {
     if (!(e instanceof ReconcileError) || e.kind === 'retryable') throw e;
     const problem = { reason: e.reason, message: e.message, terminal: e.kind === 'terminal' };
+    // Somebody may have taken our rights.
+    if (e.reason === 'Forbidden') p.memory.crdRights = undefined;
     const inventory = p.memory.inventories?.get(name);
     return {
       name,

@@ -1,6 +1,7 @@
 import { type BundleContent, canonicalJson, type Rendered } from '@shoto/bundle';
 import { TerminalError } from '@shoto/reconciler';
 import { applyAll } from '../apply/apply.ts';
+import { keepCrdRights } from '../apply/crd-rights.ts';
 import { type Inventory, type Item, idOf, itemOf, union, writeInventory } from '../apply/inventory.ts';
 import { prune, toPrune } from '../apply/prune.ts';
 import { firstProblem } from '../health/check.ts';
@@ -120,6 +121,7 @@ async function apply(p: Pass, name: string, target: Target, content: BundleConte
         checks: content.manifest.health.checks,
         ...(before?.good ? { good: before.good } : {}),
       });
+  await keepCrdRights(memory, p.workload);
   const context = applyContext(p, target, inventory.taken, ignoredOf(content));
   const { items, conflicts } = await applyAll(context, rendered.objects);
   memory.applied.set(name, { input: target.input, items, conflicts, at: p.d.now() });

@@ -28,7 +28,8 @@ const READ = ['get', 'list', 'watch'];
  * addon-manager installs a CNI, that is privileged pods on each node and ClusterRoles of their own: whoever may do that could make itself an
  * administrator. So its role is a fence against mistakes, and for the audit log, not against a hostile addon-manager. Still it is no administrator:
  * it reads no Secret and touches no node and no kind that a bundle has no use for. `escalate` and `bind` let it apply the roles of
- * bundles without holding every right that these name.
+ * bundles without holding every right that these name. With them it also keeps a role of its own, `shoto:addon-manager:crds`, for the kinds that
+ * bundles define.
  *
  * self-healing only looks: what it wants done it orders on the Machine.
  */

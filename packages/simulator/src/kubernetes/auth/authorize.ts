@@ -40,7 +40,8 @@ function covers(rule: Rule, a: Attributes): boolean {
   return rule.resourceNames.length === 0 || rule.resourceNames.includes(r.name);
 }
 
-const readRules = (role: KubeObject | undefined): Rule[] =>
+/** The rules of a role; none where it is not there. */
+export const readRules = (role: KubeObject | undefined): Rule[] =>
   list(role?.rules)
     .filter(isRecord)
     .map((r) => ({
