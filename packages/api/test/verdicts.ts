@@ -235,6 +235,25 @@ export const verdicts: Verdict[] = [
     'a template with two control planes',
     other('ClusterTemplate', 'default', { controlPlane: { count: 2 } }),
   ),
+  good(
+    'a template with a window, healing and time-outs',
+    other('ClusterTemplate', 'default', {
+      controlPlane: { nodeDrainTimeoutSeconds: 600 },
+      nodePoolDefaults: { nodeVolumeDetachTimeoutSeconds: 0 },
+      maintenanceWindow: { timeZone: 'Asia/Tokyo', start: '02:00' },
+      healing: { enabled: false },
+    }),
+  ),
+  bad(
+    'spec.maintenanceWindow.timeZone',
+    'a template with a time zone that does not exist',
+    other('ClusterTemplate', 'default', { maintenanceWindow: { timeZone: 'Asia/Nowhere', start: '02:00' } }),
+  ),
+  bad(
+    'spec.nodePoolDefaults.nodeDrainTimeoutSeconds',
+    'a template with a drain of less than nothing',
+    other('ClusterTemplate', 'default', { nodePoolDefaults: { nodeDrainTimeoutSeconds: -1 } }),
+  ),
   good('a tenant', other('Tenant', 'blue', {})),
   bad('metadata.name', 'a tenant with a long name', other('Tenant', 't'.repeat(41), {})),
   good('a machine', machine()),

@@ -69,6 +69,21 @@ web    True    3/3     v1.35.4   one      60m   203.0.113.9:6443   3 nodes are r
     );
   });
 
+  it('shows what templates preset of windows and healing with -o wide', async () => {
+    const maintenanceWindow = { timeZone: 'Asia/Tokyo', days: ['Sat'], start: '02:00', durationMinutes: 120 };
+    const template = (name: string, spec: object) => ({ metadata: { name }, spec });
+    const items = [template('calm', { maintenanceWindow, healing: { enabled: false } }), template('plain', {})];
+    w.on('GET /v1/templates', { body: { items } });
+    const env = { SHOTO_API_URL: w.url, SHOTO_TOKEN: 't0ken' };
+    const { out } = await w.shoto(['get', 'templates', '-o', 'wide'], { env });
+    expect(out.split('\n').map((line) => line.trimEnd().split(/ {2,}/).slice(-2))).toEqual([
+      ['WINDOW', 'HEALING'],
+      ['Sat 02:00-04:00 Asia/Tokyo', 'off'],
+      ['-', '-'],
+      [''],
+    ]);
+  });
+
   it('says that there is nothing where there is nothing, but gives programs an empty list', async () => {
     w.on(`GET ${CLUSTERS}`, { body: { items: [] } });
     expect(await w.shoto(['get', 'clusters'])).toEqual({ code: 0, out: '', err: 'no clusters\n' });

@@ -15,7 +15,7 @@ function merge(under: unknown, over: unknown): unknown {
 
 /**
  * A Cluster's spec with the defaults of a template filled in. What the asker gives wins; pools that the asker names
- * take `nodePoolDefaults`. This happens once, when the Cluster is made: a later edit of the template touches no cluster.
+ * take `nodePoolDefaults`, and a maintenance window is taken whole or not at all. This happens once, when the Cluster is made: a later edit of the template touches no cluster.
  *
  * @param asked - spec as it was sent, unchecked
  */
@@ -24,8 +24,14 @@ export function resolveTemplate(
   template: { name: string; spec: ClusterTemplateSpec } | undefined,
 ): unknown {
   if (!template || !isObject(asked)) return asked;
-  const { description: _, nodePoolDefaults, nodePools, ...presets } = template.spec;
-  const spec = merge({ ...presets, ...(nodePools && nodePools.length > 0 ? { nodePools } : {}) }, asked) as Json;
+  const { description: _, nodePoolDefaults, nodePools, maintenanceWindow, ...presets } = template.spec;
+  // Hours of one window mean nothing on the days, or in the time zone, of another; null asks for none.
+  const window = maintenanceWindow && asked.maintenanceWindow === undefined ? { maintenanceWindow } : {};
+  const spec = merge(
+    { ...presets, ...window, ...(nodePools && nodePools.length > 0 ? { nodePools } : {}) },
+    asked,
+  ) as Json;
+  if (spec.maintenanceWindow === null) delete spec.maintenanceWindow;
   if (Array.isArray(asked.nodePools) && nodePoolDefaults)
     spec.nodePools = asked.nodePools.map((p: unknown) => (isObject(p) ? merge(nodePoolDefaults, p) : p));
   return { ...spec, template: template.name };

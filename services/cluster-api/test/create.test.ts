@@ -198,4 +198,54 @@ describe('a template', () => {
     const made = await make({ metadata: { name: 'bare' }, spec: {} });
     expect([made.status, made.body.spec.template]).toEqual([201, 'default']);
   });
+
+  describe('with what is done to machines later', () => {
+    const maintenanceWindow = { timeZone: 'Asia/Tokyo', days: ['Sat'], start: '02:00', durationMinutes: 120 };
+    beforeAll(() =>
+      publish(w, 'clustertemplates', 'ClusterTemplate', 'calm', {
+        region: 'one',
+        release: 'v1.35.4',
+        controlPlane: { flavor: 'm1.large', nodeDrainTimeoutSeconds: 600, nodeVolumeDetachTimeoutSeconds: 300 },
+        nodePoolDefaults: { flavor: 'm1.large', nodeDrainTimeoutSeconds: 900, nodeVolumeDetachTimeoutSeconds: 60 },
+        addons: [{ name: 'flannel' }],
+        maintenanceWindow,
+        healing: { enabled: false },
+      }),
+    );
+    const specOf = async (name: string, spec: object) =>
+      (await make({ metadata: { name }, spec: { template: 'calm', ...spec } })).body.spec;
+
+    it('presets window, healing and time-outs', async () => {
+      expect(await specOf('calm', { nodePools: [{ name: 'batch' }] })).toMatchObject({
+        controlPlane: { nodeDrainTimeoutSeconds: 600, nodeVolumeDetachTimeoutSeconds: 300 },
+        nodePools: [{ name: 'batch', nodeDrainTimeoutSeconds: 900, nodeVolumeDetachTimeoutSeconds: 60 }],
+        maintenanceWindow,
+        healing: { enabled: false },
+      });
+    });
+
+    it('yields to what is asked for, be it 0 or true', async () => {
+      expect(
+        await specOf('own', {
+          controlPlane: { nodeDrainTimeoutSeconds: 0 },
+          nodePools: [{ name: 'batch', nodeDrainTimeoutSeconds: 30 }],
+          healing: { enabled: true },
+        }),
+      ).toMatchObject({
+        controlPlane: { nodeDrainTimeoutSeconds: 0, nodeVolumeDetachTimeoutSeconds: 300 },
+        nodePools: [{ nodeDrainTimeoutSeconds: 30, nodeVolumeDetachTimeoutSeconds: 60 }],
+        maintenanceWindow,
+        healing: { enabled: true },
+      });
+    });
+
+    it('gives nothing of its window to a cluster that has its own, or wants none', async () => {
+      expect((await specOf('window', { maintenanceWindow: { start: '22:00' } })).maintenanceWindow).toMatchObject({
+        timeZone: 'UTC',
+        start: '22:00',
+        days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
+      });
+      expect(await specOf('always', { maintenanceWindow: null })).not.toHaveProperty('maintenanceWindow');
+    });
+  });
 });

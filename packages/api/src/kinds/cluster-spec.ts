@@ -20,14 +20,19 @@ const flavor = () => z.string().min(1).max(255);
 const zones = () => z.array(z.string().min(1).max(255)).max(32).meta({ listType: 'set' });
 const spread = () => z.enum(['soft-anti-affinity', 'anti-affinity']);
 const seconds = () => z.int().min(0).max(604_800);
+const DRAIN_TIMEOUT =
+  'After this many seconds a drain is given up and the machine goes; 0: never, it waits and says so.';
+const DETACH_TIMEOUT =
+  'After this many seconds volumes that do not detach are given up; 0: never, it waits and says so.';
 /** How nodes leave; names as in Cluster API. */
 const wayOut = {
-  nodeDrainTimeoutSeconds: seconds()
-    .default(0)
-    .describe('After this many seconds a drain is given up and the machine goes; 0: never, it waits and says so.'),
-  nodeVolumeDetachTimeoutSeconds: seconds()
-    .default(0)
-    .describe('After this many seconds volumes that do not detach are given up; 0: never, it waits and says so.'),
+  nodeDrainTimeoutSeconds: seconds().default(0).describe(DRAIN_TIMEOUT),
+  nodeVolumeDetachTimeoutSeconds: seconds().default(0).describe(DETACH_TIMEOUT),
+};
+/** The same in a template, where nothing is preset that it does not name. */
+const wayOutPresets = {
+  nodeDrainTimeoutSeconds: seconds().optional().describe(DRAIN_TIMEOUT),
+  nodeVolumeDetachTimeoutSeconds: seconds().optional().describe(DETACH_TIMEOUT),
 };
 
 export const ControlPlane = z.object({
@@ -161,6 +166,27 @@ const addons = () =>
     .max(64)
     .meta({ listType: 'map', listMapKeys: ['name'] });
 
+const maintenanceWindow = () =>
+  z.object({
+    timeZone: z
+      .string()
+      .min(1)
+      .max(64)
+      .default('UTC')
+      .describe('IANA time zone that start is in, such as Asia/Tokyo.')
+      // On the field itself: an unknown zone is an error of the expression, which an API server blames on the place of the rule.
+      .meta({ cel: [{ rule: "timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0", message: NO_TIME_ZONE }] }),
+    days: z
+      .array(z.enum(DAYS))
+      .min(1)
+      .max(7)
+      .default([...DAYS])
+      .describe('Days on which it opens.')
+      .meta({ listType: 'set' }),
+    start: z.string().max(5).regex(TIME_OF_DAY).describe('When it opens, HH:MM in timeZone.'),
+    durationMinutes: z.int().min(30).max(1440).default(120).describe('How long it stays open.'),
+  });
+
 export const ClusterSpec = z.object({
   region: objectName().describe('Name of the Region.'),
   release: release().describe('Name of the KubernetesRelease.'),
@@ -172,26 +198,7 @@ export const ClusterSpec = z.object({
   nodePools: nodePools().default([]).describe('Pools of worker machines.'),
   addons: addons().default([]).describe('Addons of the cluster; one of them must provide its pod network.'),
   paused: z.boolean().default(false).describe('Nothing is made, changed or removed while true.'),
-  maintenanceWindow: z
-    .object({
-      timeZone: z
-        .string()
-        .min(1)
-        .max(64)
-        .default('UTC')
-        .describe('IANA time zone that start is in, such as Asia/Tokyo.')
-        // On the field itself: an unknown zone is an error of the expression, which an API server blames on the place of the rule.
-        .meta({ cel: [{ rule: "timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0", message: NO_TIME_ZONE }] }),
-      days: z
-        .array(z.enum(DAYS))
-        .min(1)
-        .max(7)
-        .default([...DAYS])
-        .describe('Days on which it opens.')
-        .meta({ listType: 'set' }),
-      start: z.string().max(5).regex(TIME_OF_DAY).describe('When it opens, HH:MM in timeZone.'),
-      durationMinutes: z.int().min(30).max(1440).default(120).describe('How long it stays open.'),
-    })
+  maintenanceWindow: maintenanceWindow()
     .optional()
     .describe(
       'When machines may be replaced because of a change of release, image, flavor and the like; any time where absent. Sizing and healing do not wait for it.',
@@ -227,6 +234,7 @@ export const ClusterTemplateSpec = z.object({
       zones: zones().optional().describe('Availability zones to spread over.'),
       rootVolume: RootVolume.optional().describe('Boot from a volume of this size.'),
       serverGroupPolicy: spread().optional().describe('Whether machines may (soft) or must never share a host.'),
+      ...wayOutPresets,
     })
     .optional()
     .describe('The control plane.'),
@@ -235,9 +243,19 @@ export const ClusterTemplateSpec = z.object({
     .object({
       flavor: flavor().optional().describe('Flavor of a pool that names none.'),
       count: z.int().min(0).max(POOL_COUNT_MAX).optional().describe('Count of a pool that names none.'),
+      ...wayOutPresets,
     })
     .optional()
     .describe('Defaults of a pool that a Cluster asks for.'),
   addons: addons().optional().describe('Addons of the cluster.'),
+  maintenanceWindow: maintenanceWindow()
+    .optional()
+    .describe('When machines may be replaced. A Cluster that names a window of its own takes nothing of this one.'),
+  healing: z
+    .object({
+      enabled: z.boolean().optional().describe('Whether sick machines are rebooted and replaced.'),
+    })
+    .optional()
+    .describe('What is done about sick machines.'),
 });
 export type ClusterTemplateSpec = z.output<typeof ClusterTemplateSpec>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { ClusterTemplateSpec, type ClusterTemplateSpec as Spec } from './cluster-spec.ts';
+import { isTimeZone, NO_TIME_ZONE } from './maintenance-window.ts';
 
 export const ClusterTemplateStatus = z.object({}).prefault({});
 /** Named defaults for a Cluster, resolved once by cluster-api. A later edit touches no cluster. */
@@ -28,6 +29,12 @@ export const ClusterTemplateKind = defineKind({
       message: 'etcd needs an odd number of control-plane machines: 1, 3 or 5',
       fieldPath: '.spec.controlPlane.count',
       check: ({ spec }) => spec.controlPlane?.count === undefined || spec.controlPlane.count % 2 === 1,
+    },
+    {
+      // In the CRD it is a rule of the field itself.
+      message: NO_TIME_ZONE,
+      fieldPath: '.spec.maintenanceWindow.timeZone',
+      check: ({ spec }) => !spec.maintenanceWindow || isTimeZone(spec.maintenanceWindow.timeZone),
     },
   ],
 });

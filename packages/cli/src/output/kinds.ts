@@ -9,6 +9,7 @@ import {
   type Region,
   type Tenant,
 } from '@shoto/api';
+import { windowText } from '../window.ts';
 import { age } from './table.ts';
 
 /** How a kind is fetched and shown. */
@@ -101,6 +102,8 @@ export const releases: Shown<KubernetesRelease> = {
     { head: 'AGE', cell: (r, now) => age(r.metadata.creationTimestamp, now) },
   ],
 };
+const HEALING: Record<string, string> = { true: 'on', false: 'off' };
+
 export const templates: Shown<ClusterTemplate> = {
   names: ['templates', 'template', 'ctpl'],
   columns: [
@@ -108,6 +111,12 @@ export const templates: Shown<ClusterTemplate> = {
     { head: 'REGION', cell: (t) => t.spec.region ?? '-' },
     { head: 'RELEASE', cell: (t) => t.spec.release ?? '-' },
     { head: 'DESCRIPTION', cell: (t) => t.spec.description ?? '-' },
+    {
+      head: 'WINDOW',
+      wide: true,
+      cell: (t) => (t.spec.maintenanceWindow ? windowText(t.spec.maintenanceWindow) : '-'),
+    },
+    { head: 'HEALING', wide: true, cell: (t) => HEALING[String(t.spec.healing?.enabled)] ?? '-' },
   ],
 };
 export const tenants: Shown<Tenant> = {
