@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -48,7 +48,7 @@ export async function uploadImage(lab: OpenStackLab, name: string, file: string)
 export type NodeImageKind = 'node' | 'plain' | 'addons';
 
 /**
- * The image of a Kubernetes node in this lab: built when the cache has none (2 minutes with a root tree there, 4 without; binaries and
+ * The image of a Kubernetes node in this lab: built when the cache has none, or one of other parts (2 minutes with a root tree there, 4 without; binaries and
  * container images of kubernetes-build are made before, some 25 minutes with cold Go caches), uploaded when Glance has none. In the fake profile, where nothing
  * boots, the tiny image of the lab under that name.
  *
@@ -64,13 +64,12 @@ export async function ensureNodeImage(
   const name = `${kind}-${version}`;
   if (lab.profile === 'fake') return await uploadImage(lab, name, join(lab.directory, 'node.img'));
   const file = join(kubernetesCache(), version, `${name}.raw`);
-  if (!existsSync(file)) {
-    for (const v of [version, ...from]) await build('--minor', v.replace(/^v(\d+\.\d+)\..*$/, '$1'));
-    if (kind === 'addons') await build('--only', 'addons');
-    const also = from.flatMap((v) => ['--also', v]);
-    const flags = ['--version', version, ...also, ...(kind === 'node' ? [] : [`--${kind}`])];
-    await $({ stdio: ['ignore', process.stderr, process.stderr] })`${join(import.meta.dirname, 'node-image')} ${flags}`;
-  }
+  // What is there and made from what is in the cache now stays as it is.
+  for (const v of [version, ...from]) await build('--minor', v.replace(/^v(\d+\.\d+)\..*$/, '$1'));
+  if (kind === 'addons') await build('--only', 'addons');
+  const also = from.flatMap((v) => ['--also', v]);
+  const flags = ['--version', version, ...also, ...(kind === 'node' ? [] : [`--${kind}`])];
+  await $({ stdio: ['ignore', process.stderr, process.stderr] })`${join(import.meta.dirname, 'node-image')} ${flags}`;
   return await uploadImage(lab, name, file);
 }
 

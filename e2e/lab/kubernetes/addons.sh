@@ -79,10 +79,6 @@ addons() {
     addon_image "registry.k8s.io/metrics-server/metrics-server:$version" . -e /metrics-server -u 65534 "$base" -- "$OUT/addons/metrics-server/$version/bin/metrics-server"
   done
   addon csi-sanity "$CSI_SANITY" "github.com/kubernetes-csi/csi-test/v5@$CSI_SANITY" cmd/csi-sanity
-  for version in "${FLANNELS[@]}"; do
-    FLANNEL=$version flannel
-    LINK=flannel_$version FLANNEL=$version flannel_image addons
-  done
   rm -rf "$WORK"/bin-*
 }
 

@@ -74,13 +74,13 @@ container_runtime() {
   fi
 }
 
-# flannel: its own main.go without two backends; one needs a module that is not to be had, the other (udp) is C
+# flannel VERSION: its own main.go without two backends; one needs a module that is not to be had, the other (udp) is C
 flannel() {
-  local module=github.com/flannel-io/flannel name=flannel-$FLANNEL dir=$OUT/flannel/$FLANNEL/bin
+  local module=github.com/flannel-io/flannel name=flannel-$1 dir=$OUT/flannel/$1/bin
   missing "$dir" flanneld || return 0
-  go_module "$name" $module@$FLANNEL </dev/null
-  sed '/pkg\/backend\/\(tencentvpc\|udp\)"/d' "$(module_dir $module@$FLANNEL)/main.go" >"$OUT/src/$name/main.go"
-  RENAME="$name:flanneld" go_build "$name" "$dir" -ldflags "-s -w -X $module/pkg/version.Version=$FLANNEL" .
+  go_module "$name" "$module@$1" </dev/null
+  sed '/pkg\/backend\/\(tencentvpc\|udp\)"/d' "$(module_dir "$module@$1")/main.go" >"$OUT/src/$name/main.go"
+  RENAME="$name:flanneld" go_build "$name" "$dir" -ldflags "-s -w -X $module/pkg/version.Version=$1" .
 }
 
 tools() {
@@ -97,9 +97,10 @@ tools() {
 
 # binaries VERSION: all that a node needs
 binaries() {
+  local version
   kubernetes "$1" kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl
   etcd "$(etcd_of "$1")"
   container_runtime
   coredns "$(pin "$1" CoreDNSVersion)"
-  flannel
+  for version in "${FLANNELS[@]}"; do flannel "$version"; done
 }

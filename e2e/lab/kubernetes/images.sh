@@ -100,11 +100,11 @@ images() {
   image "$version" coredns "$coredns" -e /coredns "$WORK/base" "$(layer_of coredns . "$OUT/coredns/$coredns/bin/coredns")"
   layer_netfilter
   image "$version" kube-proxy "$version" -e kube-proxy "$WORK/base" "$WORK/netfilter" "$(layer_of kube-proxy usr/local/bin "$OUT/$version/bin/kube-proxy")"
-  flannel_image "$version"
+  for name in "${FLANNELS[@]}"; do flannel_image "$version" "$name"; done
   image "$version" busybox 1 -c /bin/sh "$WORK/base" "$(layer_busybox)"
   mkdir -p "$OUT/manifests"
-  sed "s|image: .*/flannel.*|image: $REPO/flannel:$FLANNEL|" \
-    "$(module_dir github.com/flannel-io/flannel@$FLANNEL)/Documentation/kube-flannel.yml" >"$OUT/manifests/kube-flannel.yml"
+  sed "s|image: .*/flannel.*|image: $REPO/flannel:${FLANNELS[0]}|" \
+    "$(module_dir github.com/flannel-io/flannel@${FLANNELS[0]})/Documentation/kube-flannel.yml" >"$OUT/manifests/kube-flannel.yml"
   # Every image that kubeadm asks for must be there.
   "$OUT/$version/bin/kubeadm" config images list --image-repository "$REPO" --kubernetes-version "$version" 2>/dev/null | while read -r name; do
     layer=${name##*/}; [ -e "$OUT/images/${layer/:/_}.tar" ] || { echo "kubernetes-build: kubeadm $version wants $name, which was not built" >&2; exit 1; }
@@ -112,12 +112,12 @@ images() {
   rm -rf "$WORK"/bin-*
 }
 
-# flannel_image VERSION: version $FLANNEL of it, with the CNI plugin of the nodes
+# flannel_image KUBERNETES-VERSION VERSION: with the CNI plugin of the nodes
 flannel_image() {
   local layer
-  layer=$(layer_of flannel opt/bin "$OUT/flannel/$FLANNEL/bin/flanneld"); cp "$OUT/node/cni/flannel" "$layer/flannel"
+  layer=$(layer_of flannel opt/bin "$OUT/flannel/$2/bin/flanneld"); cp "$OUT/node/cni/flannel" "$layer/flannel"
   layer_netfilter
-  image "$1" flannel "$FLANNEL" -e /opt/bin/flanneld "$WORK/base" "$WORK/netfilter" "$layer"
+  LINK=flannel_$2 image "$1" flannel "$2" -e /opt/bin/flanneld "$WORK/base" "$WORK/netfilter" "$layer"
 }
 
 # layer_busybox: for test pods

@@ -4,11 +4,11 @@
 declare -A KUBERNETES=([1.35]=v1.35.4 [1.36]=v1.36.3)
 GO_VERSION=go1.26.8          # fetched as a Go module where the machine's own is older than what Kubernetes wants
 GO_MINIMUM=1.26
-CONTAINERD=v2.2.9 RUNC=v1.3.6 CNI=v1.9.1 FLANNEL_CNI=v0.9.1 FLANNEL=v0.28.4
+CONTAINERD=v2.2.9 RUNC=v1.3.6 CNI=v1.9.1 FLANNEL_CNI=v0.9.1
+FLANNELS=(v0.28.4 v0.28.10)  # those of the bundles that ship: one moves with a cluster from one minor to the next
 HELM=v3.20.2 KWOK=v0.7.0
 REPO=${K8S_REPO:-registry.shoto.local/k8s}
-# Addons: two of those that move with a cluster from one minor to the next
-FLANNELS=(v0.28.4 v0.28.10)
+# Addons
 METRICS_SERVER=(v0.8.0)
 PROMETHEUS=(v3.16.0) NODE_EXPORTER=(v1.12.1)
 CSI_PROVISIONER=v5.3.0 CSI_ATTACHER=v4.12.0 CSI_RESIZER=v1.14.0 CSI_SNAPSHOTTER=v8.4.0 CSI_SANITY=v5.3.1

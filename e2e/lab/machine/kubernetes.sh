@@ -35,9 +35,18 @@ C
   printf 'KUBE_VERSION=%s\n' "$VERSION" >"$tree/etc/node-release"
 }
 
+# archives: files of all images that such a machine holds. Flannel's are those that a cluster has before and after an upgrade
+archives() {
+  local name names
+  names=$(image_names "$VERSION")
+  for name in "${ALSO[@]}"; do names+=" $(image_names "$name" | grep -E '/(kube-proxy|coredns):')"; done
+  for name in $names "${FLANNELS[@]/#//flannel:}" /busybox:1; do name=${name##*/}; printf '%s\n' "$CACHE/images/${name%:*}_${name#*:}.tar"; done
+  [ "$KIND" != addons ] || ls "$CACHE"/addons/images/*.tar
+}
+
 # unpack_images: by a containerd that runs here, on the image's own store
 unpack_images() {
-  local tree=$1 state=$1.state name names archives=() archive
+  local tree=$1 state=$1.state name archive
   mkdir -p "$state" "$tree/var/lib/containerd"
   cat >"$state/config.toml" <<C
 version = 3
@@ -54,13 +63,10 @@ C
   for _ in $(seq 100); do [ ! -S "$state/c.sock" ] || break; sleep 0.1; done
   ctr() { "$CACHE/node/bin/ctr" -a "$state/c.sock" -n k8s.io "$@"; }
 
-  names=$(image_names "$VERSION")
-  for name in "${ALSO[@]}"; do names+=" $(image_names "$name" | grep -E '/(kube-proxy|coredns):')"; done
-  for name in $names; do name=${name##*/}; archives+=("$CACHE/images/${name%:*}_${name#*:}.tar"); done
   while read -r archive; do
     ctr images import --digests=false "$archive" >/dev/null 2>"$state/err" ||
       { tail -5 "$state/log" "$state/err" >&2; fail "$archive could not be imported"; }
-  done < <(printf '%s\n' "${archives[@]}" $([ $KIND != addons ] || ls "$CACHE"/addons/images/*.tar) "$CACHE"/images/flannel_$FLANNEL.tar "$CACHE"/images/busybox_*.tar | sort -u)
+  done < <(archives)
   for name in $(ctr images ls -q 2>/dev/null); do
     # "managed" as the CRI plugin labels its own; pinned, since kubelet's garbage collection deletes what nothing brings back
     ctr images label "$name" io.cri-containerd.image=managed io.cri-containerd.pinned=pinned >/dev/null 2>&1

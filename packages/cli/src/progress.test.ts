@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
+import type { Api } from './client.ts';
 import type { MachineProgress, MachineStep } from './output/machines.ts';
-import { type Progress, ProgressView } from './progress.ts';
+import { follow, type Goal, type Progress, ProgressView } from './progress.ts';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 const step = (name: string, at: number, more: Partial<MachineStep> = {}): MachineStep => ({
@@ -121,4 +122,31 @@ it('a tick writes nothing before there is anything, nor into a pipe', () => {
   const t = terminal();
   t.view.tick();
   expect(t.lines()).toEqual([]);
+});
+
+/** An API whose stream of progress tells these, one after the other, and then breaks off for ever. */
+const telling = (...all: Partial<Progress>[]): Api =>
+  ({
+    async *events() {
+      for (const p of all) yield { event: 'progress', data: JSON.stringify({ ...at([]), ...p }) };
+      throw new Error('it should have been enough');
+    },
+  }) as unknown as Api;
+const followed = async (goal: Goal, ...all: Partial<Progress>[]): Promise<string> =>
+  follow(telling(...all), '/x', goal, undefined, 0).then(
+    () => 'reached',
+    (e: Error) => e.message,
+  );
+
+it('a change is followed until it is carried out, or waits for somebody to do something', async () => {
+  const stuck = 'flannel: 0.28.10 was not healthy within 600 s';
+  expect(await followed({ generation: 2 }, { generation: 1, settled: true }, { generation: 2, settled: true })).toBe(
+    'reached',
+  );
+  expect(await followed({ generation: 2 }, { generation: 2, settled: false, stuck })).toBe(
+    `all is as asked for, but this: ${stuck}`,
+  );
+  // Said of the spec before the change.
+  expect(await followed({ generation: 2 }, { generation: 1, stuck }, { generation: 2, settled: true })).toBe('reached');
+  expect(await followed('ready', { ready: false, stuck }, { ready: true, stuck })).toBe('reached');
 });

@@ -18,6 +18,8 @@ export interface Progress {
   generation?: number;
   /** Whether everything is as the spec asks for. */
   settled?: boolean;
+  /** All but this is as asked for, and it does not go on before somebody does something. */
+  stuck?: string;
   steps: Step[];
   /** Absent in answers of a server that is older than this. */
   machines?: MachineProgress[];
@@ -107,7 +109,7 @@ const isReached = (goal: Goal, p: Progress): boolean =>
  * Follows a cluster until it is ready, changed as asked, or gone. A stream that breaks is opened again.
  *
  * @param timeoutMs - how long to wait; 0 for ever
- * @throws {CliError} `timeout` with what it hangs at; `notFound` where a cluster that should not go is gone
+ * @throws {CliError} `timeout` with what it hangs at; `failed` where it waits for somebody to do something; `notFound` where a cluster that should not go is gone
  */
 export async function follow(
   api: Api,
@@ -148,6 +150,8 @@ async function followTo(
         last = JSON.parse(e.data) as Progress;
         view?.draw(last);
         if (isReached(goal, last)) return;
+        if (typeof goal === 'object' && last.stuck && (last.generation ?? 0) >= goal.generation)
+          throw new CliError(EXIT.failed, `all is as asked for, but this: ${last.stuck}`);
       }
     } catch (e) {
       if (late.aborted) throw isLate();

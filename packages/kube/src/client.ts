@@ -33,6 +33,8 @@ export interface KubeClientOptions {
   connectTimeoutMs?: number;
   /** A circuit breaker; see `WorkloadPool`. */
   gate?: Gate;
+  /** Silence of the connection of watches after which it is pinged; default 30 000. */
+  pingMs?: number;
 }
 
 const PAGE = 500;
@@ -255,35 +257,32 @@ export class KubeClient {
     return await this.#transport.onOwnSocket(path, 'create', (socket) => execOn(socket, path, signal));
   }
 
-  /** Opens a watch: the lines of its answer. Used by the `Reflector`. */
-  async *watchLines(
+  /**
+   * Runs a watch until the server ends it. Used by the `Reflector`.
+   * @param o.onLine - a line of the answer. What it throws ends the watch, and is thrown on
+   * @param o.idleMs - silence after which it is given up; default: see {@link WatchSend}
+   */
+  async watch(
     path: string,
-    o: { signal: AbortSignal; idleMs: number; metadataOnly?: boolean },
-  ): AsyncGenerator<string> {
-    const answer = await this.#transport.send({
-      method: 'GET',
+    o: { signal: AbortSignal; idleMs?: number | undefined; metadataOnly?: boolean; onLine: (line: string) => void },
+  ): Promise<void> {
+    let tail = '';
+    await this.#transport.watch({
       path,
-      verb: 'watch',
       ...(o.metadataOnly ? { accept: METADATA_ONLY.watch } : {}),
       signal: o.signal,
-      headersTimeoutMs: Math.min(30_000, o.idleMs),
-      bodyTimeoutMs: o.idleMs,
-    });
-    const decoder = new TextDecoder();
-    let tail = '';
-    try {
-      for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
-        tail += decoder.decode(chunk, { stream: true });
+      headersTimeoutMs: Math.min(30_000, o.idleMs ?? 30_000),
+      idleMs: o.idleMs,
+      onText: (text) => {
+        tail += text;
         let from = 0;
         for (let to = tail.indexOf('\n', from); to >= 0; to = tail.indexOf('\n', from)) {
-          if (to > from) yield tail.slice(from, to);
+          if (to > from) o.onLine(tail.slice(from, to));
           from = to + 1;
         }
         tail = tail.slice(from);
-      }
-    } catch (e) {
-      throw e instanceof KubeError ? e : noAnswer('GET', path.split('?')[0] ?? path, e, o.signal);
-    }
+      },
+    });
   }
 
   /** Closes all sockets; calls under way fail. */

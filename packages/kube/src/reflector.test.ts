@@ -8,7 +8,7 @@ import type { KubeObject } from './types.ts';
 const MAPS = '/api/v1/namespaces/a/configmaps';
 const named = (name: string, data: object = {}): KubeObject => ({ metadata: { name, namespace: 'a' }, data });
 
-describe('a reflector', () => {
+describe.each(['http/1.1', 'h2'] as const)('a reflector over %s', (protocol) => {
   let api: FakeApi;
   let client: KubeClient;
   let reflector: Reflector<KubeObject>;
@@ -16,8 +16,11 @@ describe('a reflector', () => {
   let errors: string[];
 
   beforeEach(async () => {
-    api = await startFakeApi();
-    client = new KubeClient({ connection: { server: api.url }, userAgent: 'test/1' });
+    api = await startFakeApi(protocol);
+    client = new KubeClient({
+      connection: { server: api.url, ...(api.ca ? { ca: api.ca } : {}) },
+      userAgent: 'test/1',
+    });
     changes = [];
     errors = [];
   });

@@ -9,8 +9,13 @@ export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
   type: ResourceType;
   /** Objects a page; default 500. */
   pageSize?: number;
-  /** Silence after which the connection counts as dead; default 90 000 (API servers send a bookmark about each minute). */
+  /**
+   * Silence after which the watch is begun anew. Default: on HTTP/2 never, since the client looks whether the connection lives; on HTTP/1.1 90 000
+   * (API servers send a bookmark about each minute).
+   */
   idleMs?: number;
+  /** How long a watch may last before it is begun anew, at least; spread up to half as much again. Default 240. */
+  watchSeconds?: number;
   /** Asks for metadata only (PartialObjectMetadata): no content is sent, however large or secret. */
   metadataOnly?: boolean;
   /**
@@ -37,6 +42,8 @@ interface WatchEvent<T> {
 
 const MAX_BACKOFF_MS = 30_000;
 const LIST_TIMEOUT_MS = 60_000;
+/** A watch that was silent for so long on HTTP/1.1 was given up as the regular course. */
+const LONG_SILENCE_MS = 90_000;
 
 /**
  * A cache of the objects of one kind, kept up to date by one list and one watch.
@@ -141,6 +148,7 @@ export class Reflector<T extends HasMeta> {
   /** Ends the watch. The cache stays readable. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#round.abort();
     await this.#running;
   }
 
@@ -163,7 +171,10 @@ export class Reflector<T extends HasMeta> {
         if (this.#round.signal.aborted) continue;
         // A quiet kind: an API server sends no bookmark while nothing of it changes. Whether the server still lives, the next
         // watch tells; nothing was missed, since it begins where this one stood.
-        const silent = e instanceof KubeError && e.reason === 'Timeout' && performance.now() - started >= this.#idleMs;
+        const silent =
+          e instanceof KubeError &&
+          e.reason === 'Timeout' &&
+          performance.now() - started >= (this.#o.idleMs ?? LONG_SILENCE_MS);
         if (silent) {
           failures = 0;
           continue;
@@ -179,15 +190,7 @@ export class Reflector<T extends HasMeta> {
   async #pause(failures: number, atLeastMs = 0): Promise<void> {
     const backoff = Math.min(MAX_BACKOFF_MS, (this.#o.backoffMs ?? 250) * 2 ** Math.min(failures, 20));
     const ms = Math.max(atLeastMs, backoff * (0.5 + Math.random() / 2));
-    await sleep(ms, undefined, { signal: AbortSignal.any([this.#stop.signal, this.#round.signal]) }).catch(() => {});
-  }
-
-  get #idleMs(): number {
-    return this.#o.idleMs ?? 90_000;
-  }
-
-  get #signal(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, this.#round.signal]);
+    await sleep(ms, undefined, { signal: this.#round.signal }).catch(() => {});
   }
 
   get #query(): ListQuery {
@@ -201,7 +204,7 @@ export class Reflector<T extends HasMeta> {
 
   async #list(): Promise<void> {
     const { client, type, pageSize = 500, metadataOnly = false } = this.#o;
-    const signal = this.#signal;
+    const { signal } = this.#round;
     const seen = new Set<string>();
     let next: string | undefined;
     let resourceVersion = '';
@@ -224,17 +227,17 @@ export class Reflector<T extends HasMeta> {
 
   /** @returns how many events came until the server ended the watch */
   async #watch(): Promise<number> {
-    const { client, type, metadataOnly = false } = this.#o;
-    const idleMs = this.#idleMs;
+    const { client, type, metadataOnly = false, idleMs, watchSeconds = 240 } = this.#o;
+    const { signal } = this.#round;
     const path = listPath(type, this.#query, {
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion: this.#resourceVersion,
       // Spread, so that the watches of all replicas do not end together.
-      timeoutSeconds: String(240 + Math.floor(Math.random() * 120)),
+      timeoutSeconds: String(watchSeconds + Math.floor((Math.random() * watchSeconds) / 2)),
     });
     let events = 0;
-    for await (const line of client.watchLines(path, { signal: this.#signal, idleMs, metadataOnly })) {
+    const onLine = (line: string): void => {
       const event = JSON.parse(line) as WatchEvent<T>;
       if (event.type === 'ERROR') {
         const { code = 500, reason = 'Unknown', message = 'error within the watch' } = event.object;
@@ -245,8 +248,9 @@ export class Reflector<T extends HasMeta> {
       if (event.type === 'DELETED') this.#remove(keyOf(event.object), resourceVersion);
       else if (event.type !== 'BOOKMARK' && !this.#isPast(event.object)) this.#put(event.object, resourceVersion);
       // After the handling: a listener that reads `resourceVersion` must find the object in the cache.
-      if (!this.#round.signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
-    }
+      if (!signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
+    };
+    await client.watch(path, { signal, idleMs, metadataOnly, onLine });
     return events;
   }
 

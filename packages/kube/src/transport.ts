@@ -3,6 +3,7 @@ import type { Connection } from './connection.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
 import type { Login } from './login-plugin.ts';
 import { resourceOf } from './paths.ts';
+import { WatchSessions } from './watch-sessions.ts';
 
 /** A finished request, for counters. `status` 0: no answer. */
 export interface RequestEvent {
@@ -34,6 +35,22 @@ export interface TransportOptions {
   connectTimeoutMs?: number;
   onRequest?: (e: RequestEvent) => void;
   gate?: Gate;
+  /** Silence of the connection of watches after which it is pinged; default 30 000. */
+  pingMs?: number;
+}
+
+/** A watch: a GET whose answer goes on. */
+export interface WatchSend {
+  /** With the query. */
+  path: string;
+  accept?: string;
+  signal: AbortSignal;
+  /** Until the first byte of the answer. */
+  headersTimeoutMs: number;
+  /** Silence after which it is given up. Default: on HTTP/2 never, since the connection is pinged; on HTTP/1.1 90 000. */
+  idleMs?: number | undefined;
+  /** A piece of the body, in whole characters. What it throws ends the watch, and is thrown on. */
+  onText: (text: string) => void;
 }
 
 export interface Send {
@@ -76,6 +93,7 @@ export class Transport {
     watches: undefined,
   };
   #login: Login | undefined;
+  #watches: WatchSessions | undefined;
 
   constructor(o: TransportOptions) {
     this.#o = o;
@@ -92,15 +110,37 @@ export class Transport {
     try {
       return await this.#once(r, false);
     } catch (e) {
-      const again =
-        e instanceof KubeError &&
-        // Not carried out: the credentials have expired, a new login may help.
-        ((e.status === 401 && this.#o.connection.login !== undefined) ||
-          // A kept connection that the server had closed in the meantime; only for reads, a write may have happened.
-          (r.method === 'GET' && e.reason === 'Unreachable' && wasConnected(e.cause)));
-      if (!again) throw e;
+      if (!this.#mayHelpAgain(e, r.method)) throw e;
       return await this.#once(r, e.status === 401);
     }
+  }
+
+  /**
+   * Runs a watch until the server ends it.
+   * @throws {KubeError} for a status of 400 and above, and with status 0 when there was no answer, or it broke off
+   */
+  async watch(w: WatchSend): Promise<void> {
+    let opened = false;
+    const onOpen = (): void => {
+      opened = true;
+    };
+    try {
+      await this.#watchOnce(w, onOpen, false);
+    } catch (e) {
+      if (opened || !this.#mayHelpAgain(e, 'GET')) throw e;
+      await this.#watchOnce(w, onOpen, e.status === 401);
+    }
+  }
+
+  /** Whether the same request may succeed at once. */
+  #mayHelpAgain(e: unknown, method: string): e is KubeError {
+    return (
+      e instanceof KubeError &&
+      // Not carried out: the credentials have expired, a new login may help.
+      ((e.status === 401 && this.#o.connection.login !== undefined) ||
+        // A kept connection that the server had closed in the meantime; only for reads, a write may have happened.
+        (method === 'GET' && e.reason === 'Unreachable' && wasConnected(e.cause)))
+    );
   }
 
   /**
@@ -138,6 +178,8 @@ export class Transport {
     const agents = [this.#agents.requests, this.#agents.watches];
     this.#agents.requests = undefined;
     this.#agents.watches = undefined;
+    this.#watches?.close();
+    this.#watches = undefined;
     await Promise.all(agents.map((agent) => agent?.destroy()));
   }
 
@@ -182,6 +224,75 @@ export class Transport {
         ms: performance.now() - started,
       });
     }
+  }
+
+  async #watchOnce(w: WatchSend, onOpen: () => void, loginAgain: boolean): Promise<void> {
+    if (this.#origin.startsWith('https:') && (await this.#watchOverHttp2(w, onOpen, loginAgain))) return;
+    const { body } = await this.#once(
+      { method: 'GET', verb: 'watch', bodyTimeoutMs: w.idleMs ?? HTTP1_IDLE_MS, ...w },
+      loginAgain,
+    );
+    onOpen();
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of body as AsyncIterable<Uint8Array>) w.onText(decoder.decode(chunk, { stream: true }));
+    } catch (e) {
+      throw e instanceof KubeError ? e : noAnswer('GET', w.path.split('?')[0] ?? w.path, e, w.signal);
+    }
+  }
+
+  /** @returns false when nothing was asked: the server speaks HTTP/1.1 only */
+  async #watchOverHttp2(w: WatchSend, onOpen: () => void, loginAgain: boolean): Promise<boolean> {
+    const path = w.path.split('?')[0] ?? w.path;
+    this.#o.gate?.enter('GET', path);
+    const started = performance.now();
+    let status = 0;
+    let told = false;
+    let refusal: { headers: Record<string, string | string[] | undefined>; body: string } | undefined;
+    const tell = (reached: boolean | undefined): void => {
+      if (told) return;
+      told = true;
+      this.#o.gate?.leave(reached);
+      const ms = performance.now() - started;
+      if (reached !== undefined || status === 0)
+        this.#o.onRequest?.({ method: 'GET', verb: 'watch', path, resource: resourceOf(path), status, ms });
+    };
+    try {
+      const headers = await this.#headers(w, loginAgain);
+      this.#watches ??= new WatchSessions({
+        origin: this.#origin,
+        tls: () => this.#tls(),
+        connectTimeoutMs: this.#o.connectTimeoutMs ?? 5_000,
+        pingMs: this.#o.pingMs,
+      });
+      const spoken = await this.#watches.run({
+        ...w,
+        path: this.#prefix + w.path,
+        headers,
+        onOpen: (code, answered) => {
+          status = code;
+          tell(true);
+          if (code >= 400) refusal = { headers: answered, body: '' };
+          else onOpen();
+        },
+        onText: (text) => {
+          if (refusal) refusal.body += text;
+          else w.onText(text);
+        },
+      });
+      if (!spoken) {
+        told = true;
+        this.#o.gate?.leave(undefined);
+        return false;
+      }
+    } catch (e) {
+      if (e instanceof KubeError) throw e;
+      const error = noAnswer('GET', path, e, w.signal);
+      tell(error.reason === 'Aborted' ? undefined : false);
+      throw error;
+    }
+    if (refusal) throw errorFromAnswer('GET', path, status, refusal.headers, refusal.body);
+    return true;
   }
 
   async #headers(r: Pick<Send, 'accept' | 'contentType'>, loginAgain: boolean): Promise<Record<string, string>> {
@@ -235,6 +346,9 @@ export class Transport {
     void agent.close().catch(() => {});
   }
 }
+
+/** Silence of a watch on HTTP/1.1 after which its connection counts as dead: API servers send a bookmark about each minute. */
+const HTTP1_IDLE_MS = 90_000;
 
 function wasConnected(cause: unknown): boolean {
   const code = (cause as { code?: string } | undefined)?.code ?? '';

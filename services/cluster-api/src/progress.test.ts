@@ -155,6 +155,27 @@ describe('a cluster is settled', () => {
   ])('not while %s', (_what, cluster, machines) => expect(settled(cluster, machines)).toBe(false));
 });
 
+describe('a cluster is stuck', () => {
+  const failed = { ...condition('UpToDate', 'False', 'UpdateFailed'), message: 'flannel: 0.28.10 was not healthy' };
+  const addons = {
+    observedGeneration: 4,
+    items: [{ ...FLANNEL, upToDate: false }],
+    conditions: [condition('Healthy', 'True', 'RolledOut'), failed],
+  };
+  it('when all is as asked for but an addon, which waits for somebody', () =>
+    expect(progressOf(aCluster({}, { addons }), ALL)).toMatchObject({ settled: false, stuck: failed.message }));
+
+  it.each<[string, Cluster, Machine[]]>([
+    ['machines are still under way', aCluster({}, { addons }), ALL.slice(1)],
+    ['that is said of the spec before', aCluster({}, { addons: { ...addons, observedGeneration: 3 } }), ALL],
+    [
+      'the addon is being tried',
+      aCluster({}, { addons: { ...addons, conditions: [condition('UpToDate', 'False', 'Updating')] } }),
+      ALL,
+    ],
+  ])('not while %s', (_what, cluster, machines) => expect(progressOf(cluster, machines).stuck).toBeUndefined());
+});
+
 it('the step of the addons says why one is not what it should be, though all run', () => {
   const conditions = [
     condition('Healthy', 'True', 'RolledOut'),

@@ -22,6 +22,8 @@ export interface Progress {
   generation?: number;
   /** Whether everything is as the spec asks for: counts, releases, and nothing is to be replaced or to go. */
   settled: boolean;
+  /** All but this is as the spec asks for, and it does not go on before somebody does something. */
+  stuck?: string;
   /** The line to read when only one is read. */
   message: string;
   steps: Step[];
@@ -112,7 +114,8 @@ export function progressOf(cluster: Cluster, machines: Machine[], live: StepsByM
     ready: ready?.status === 'True',
     deleting,
     ...generation,
-    settled: isSettled(cluster, machines),
+    settled: isSettled(cluster, machines) && addonsSettled(cluster),
+    ...stuckOf(cluster, machines),
     message: ready?.message ?? 'accepted: waiting for the provisioner',
     steps,
     machines: ofMachines,
@@ -152,7 +155,7 @@ function leftOf({ status }: Cluster): string {
   return left.length > 0 ? `; still to be replaced: ${left.map((p) => `${p.name} ${p.outdated}`).join(', ')}` : '';
 }
 
-/** Whether everything is as the spec asks for. Machines that are kept for study count for nothing. */
+/** Whether everything but addons is as the spec asks for. Machines that are kept for study count for nothing. */
 function isSettled(cluster: Cluster, all: Machine[]): boolean {
   const { spec, status, metadata } = cluster;
   const machines = all.filter((m) => m.metadata.annotations?.[ANNOTATIONS.keepUntil] === undefined);
@@ -174,9 +177,19 @@ function isSettled(cluster: Cluster, all: Machine[]): boolean {
     machines.every((m) => pools.some((p) => p.name === m.spec.pool)) &&
     rollout === undefined &&
     findCondition(conditions, 'UpToDate')?.status !== 'False' &&
-    isTrue(status?.conditions, 'Ready') &&
-    addonsSettled(cluster)
+    isTrue(status?.conditions, 'Ready')
   );
+}
+
+/** Why an addon that runs is not what it should be, and stays so until somebody does something. */
+const FOR_A_PERSON = ['UpdateFailed', 'InvalidValues'];
+
+function stuckOf(cluster: Cluster, machines: Machine[]): Pick<Progress, 'stuck'> {
+  const c = ofAddons(cluster);
+  const isStuck = c?.type === 'UpToDate' && c.status === 'False' && FOR_A_PERSON.includes(c.reason);
+  const { observedGeneration } = cluster.status?.addons ?? {};
+  const seen = observedGeneration === cluster.metadata.generation;
+  return isStuck && seen && isSettled(cluster, machines) ? { stuck: c.message } : {};
 }
 
 /** The condition that says most of the addons: that they do not run, or else that one is not what it should be. */

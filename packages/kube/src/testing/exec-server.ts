@@ -1,12 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { selfSigned } from './self-signed.ts';
 
 /** What an exec server does with one command. */
 export interface ExecSession {
@@ -36,20 +33,6 @@ export interface ExecServer {
   /** Connections that are open. */
   readonly open: number;
   close(): Promise<void>;
-}
-
-/** One certificate that is its own CA, for server and client alike: enough to see that each shows and checks it. */
-function selfSigned(): { cert: string; key: string } {
-  const dir = mkdtempSync(join(tmpdir(), 'exec-'));
-  try {
-    const [key, cert] = [join(dir, 'k'), join(dir, 'c')];
-    const name = ['-subj', '/CN=shoto-test', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...name], { stdio: 'ignore' });
-    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 }
 
 /** One unmasked frame (RFC 6455, 5.2), whole. */

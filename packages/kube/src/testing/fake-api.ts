@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { constants, createSecureServer, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { HasMeta, JsonPatchOp, KubeObject } from '../types.ts';
 import { applyJsonPatch } from './json-patch.ts';
+import { selfSigned } from './self-signed.ts';
 
 /** One request as it came in. */
 export interface SeenRequest {
@@ -13,9 +15,17 @@ export interface SeenRequest {
   body: string;
 }
 
-/** A Kubernetes API with memory, over plain HTTP, for tests of clients: lists in pages, watches, stores, and fails as told. */
+/** A Kubernetes API with memory, for tests of clients: lists in pages, watches, stores, and fails as told. */
 export interface FakeApi {
   url: string;
+  /** Whom a client has to trust, PEM; undefined over plain HTTP. */
+  ca: string | undefined;
+  /** Connections over HTTP/2 that are open. */
+  readonly sessions: number;
+  /** PINGs that came on these. */
+  readonly pings: number;
+  /** Says on all of these that no more requests are taken (GOAWAY): what is under way goes on. */
+  goAway(): void;
   requests: SeenRequest[];
   /** Stores an object under a collection's path (`/apis/x/v1/namespaces/a/things`), telling the watches. */
   put(collection: string, object: { metadata: { name: string; namespace?: string } }): KubeObject;
@@ -59,8 +69,12 @@ const ok = (res: ServerResponse, body: object, code = 200): void => {
 const within = (collection: string, asked: string): boolean =>
   collection === asked || collection.replace(/\/namespaces\/[^/]+\//, '/') === asked;
 
-/** Starts one on a free port of 127.0.0.1. */
-export async function startFakeApi(): Promise<FakeApi> {
+/**
+ * Starts one on a free port of 127.0.0.1.
+ * @param protocol - plain HTTP, or HTTP/2 over TLS as kube-apiserver speaks it
+ * @param maxStreams - how many requests at once a connection over HTTP/2 may have; default as Node has it
+ */
+export async function startFakeApi(protocol: 'http/1.1' | 'h2' = 'http/1.1', maxStreams?: number): Promise<FakeApi> {
   const store = new Map<string, KubeObject>();
   const history: Change[] = [];
   const requests: SeenRequest[] = [];
@@ -171,7 +185,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     } else ok(res, put(collection, { ...before, ...(JSON.parse(req.body) as object), metadata: before.metadata }));
   };
 
-  const server = createServer((raw, res) => {
+  const serve: RequestListener = (raw, res) => {
     let body = '';
     raw.on('data', (chunk: Buffer) => {
       body += chunk.toString('utf8');
@@ -195,11 +209,32 @@ export async function startFakeApi(): Promise<FakeApi> {
       else if (req.method === 'GET' && isCollection) list(req, res);
       else write(req, res);
     });
+  };
+  const sessions = new Set<ServerHttp2Session>();
+  let pings = 0;
+  const own = protocol === 'h2' ? selfSigned() : undefined;
+  const plain = own ? undefined : createServer(serve);
+  const settings = maxStreams === undefined ? {} : { maxConcurrentStreams: maxStreams };
+  const server = plain ?? createSecureServer({ ...own, settings }, serve as never);
+  server.on('session', (s: ServerHttp2Session) => {
+    sessions.add(s);
+    s.on('ping', () => pings++);
+    s.on('close', () => sessions.delete(s));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
   const api: FakeApi = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${own ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ca: own?.cert,
+    get sessions() {
+      return sessions.size;
+    },
+    get pings() {
+      return pings;
+    },
+    goAway() {
+      for (const s of sessions) s.goaway(constants.NGHTTP2_NO_ERROR);
+    },
     requests,
     put,
     drop,
@@ -209,7 +244,11 @@ export async function startFakeApi(): Promise<FakeApi> {
       return watches.length;
     },
     endWatches(how) {
-      for (const w of watches) how === 'close' ? w.res.end() : w.res.socket?.resetAndDestroy();
+      for (const { res } of watches) {
+        if (how === 'close') res.end();
+        else if (plain) res.socket?.resetAndDestroy();
+        else (res as unknown as Http2ServerResponse).stream.session?.destroy();
+      }
     },
     say(event) {
       for (const w of watches) w.res.write(`${JSON.stringify(event)}\n`);
@@ -226,7 +265,8 @@ export async function startFakeApi(): Promise<FakeApi> {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        plain?.closeAllConnections();
+        for (const s of sessions) s.destroy();
       }),
   };
   return api;

@@ -152,6 +152,10 @@ export const ProgressObject = z.object({
     .describe(
       'Whether everything is as the spec asks for: every count, every release, nothing to be replaced or to go.',
     ),
+  stuck: z
+    .string()
+    .optional()
+    .describe('All but this is as the spec asks for, and it does not go on before somebody does something.'),
   message: z.string(),
   steps: z.array(
     z.object({
