@@ -112,6 +112,11 @@ try {
 } catch (e) {
   console.error(`\ne2e-real FAILED: ${(e as Error).message}\nlogs: ${world.system.dir}/logs`);
   if (process.env.E2E_KEEP && existsSync(world.system.dir)) await interrupted.catch(() => {});
+  else {
+    // Machines that stay take the room of the next run's.
+    const deleted = await world.shoto('delete', 'cluster', 'web', '--timeout', '10m');
+    if (deleted.code !== 0) console.error(`and the cluster could not be deleted: ${deleted.stderr.trim()}`);
+  }
   process.exitCode = 1;
 } finally {
   await world.end();

@@ -1,5 +1,5 @@
 import { KubeError } from './errors.ts';
-import type { Gate } from './transport.ts';
+import type { Gate } from './request-event.ts';
 
 /**
  * Stops asking a server that does not answer: after `failures` requests in a row without an answer the circuit is open and

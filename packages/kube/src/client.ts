@@ -2,8 +2,10 @@ import type { Connection } from './connection.ts';
 import { KubeError } from './errors.ts';
 import { type ExecResult, execOn, execPath } from './exec.ts';
 import { patchStatusMap, removeFinalizer } from './guarded-patches.ts';
+import { noAnswer } from './no-answer.ts';
 import { createPath, listPath, objectPath, type Subresource } from './paths.ts';
-import { type Gate, noAnswer, type RequestEvent, Transport } from './transport.ts';
+import type { Gate, RequestEvent } from './request-event.ts';
+import { Transport } from './transport.ts';
 import {
   apiVersionOf,
   type CallOptions,
@@ -258,31 +260,34 @@ export class KubeClient {
   }
 
   /**
-   * Runs a watch until the server ends it. Used by the `Reflector`.
-   * @param o.onLine - a line of the answer. What it throws ends the watch, and is thrown on
+   * Begins a watch. Used by the `Reflector`. Never throws: `onEnd` is told how it ends.
+   * @param o.onLine - a line of the answer. A {@link KubeError} that it throws ends the watch
    * @param o.idleMs - silence after which it is given up; default: see {@link WatchSend}
    */
-  async watch(
+  watch(
     path: string,
-    o: { signal: AbortSignal; idleMs?: number | undefined; metadataOnly?: boolean; onLine: (line: string) => void },
-  ): Promise<void> {
+    o: {
+      signal: AbortSignal;
+      idleMs?: number | undefined;
+      metadataOnly?: boolean;
+      onLine: (line: string) => void;
+      onEnd: (e: KubeError | undefined) => void;
+    },
+  ): void {
+    const { signal, idleMs, metadataOnly, onLine, onEnd } = o;
     let tail = '';
-    await this.#transport.watch({
-      path,
-      ...(o.metadataOnly ? { accept: METADATA_ONLY.watch } : {}),
-      signal: o.signal,
-      headersTimeoutMs: Math.min(30_000, o.idleMs ?? 30_000),
-      idleMs: o.idleMs,
-      onText: (text) => {
-        tail += text;
-        let from = 0;
-        for (let to = tail.indexOf('\n', from); to >= 0; to = tail.indexOf('\n', from)) {
-          if (to > from) o.onLine(tail.slice(from, to));
-          from = to + 1;
-        }
-        tail = tail.slice(from);
-      },
-    });
+    const onText = (text: string): void => {
+      tail += text;
+      let from = 0;
+      for (let to = tail.indexOf('\n', from); to >= 0; to = tail.indexOf('\n', from)) {
+        if (to > from) onLine(tail.slice(from, to));
+        from = to + 1;
+      }
+      tail = tail.slice(from);
+    };
+    const accept = metadataOnly ? { accept: METADATA_ONLY.watch } : {};
+    const headersTimeoutMs = Math.min(30_000, idleMs ?? 30_000);
+    this.#transport.watch({ path, ...accept, signal, headersTimeoutMs, idleMs, onText, onEnd });
   }
 
   /** Closes all sockets; calls under way fail. */

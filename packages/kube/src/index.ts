@@ -6,9 +6,9 @@ export { countRequests } from './metrics.ts';
 export type { Subresource } from './paths.ts';
 export { type EventRecord, type Regarding, recordEvent } from './record-event.ts';
 export { isNewer, Reflector, type ReflectorOptions } from './reflector.ts';
+export type { Gate, RequestEvent } from './request-event.ts';
 export * from './resources.ts';
 export { connectionFromSecret } from './secret-connection.ts';
-export type { Gate, RequestEvent } from './transport.ts';
 export {
   apiVersionOf,
   type CallOptions,

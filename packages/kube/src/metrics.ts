@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import type { RequestEvent } from './transport.ts';
+import type { RequestEvent } from './request-event.ts';
 
 /**
  * Counts requests as `shoto_kube_requests_total{cluster,verb,resource,code}`; code 0: no answer.

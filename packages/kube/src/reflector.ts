@@ -57,8 +57,9 @@ export class Reflector<T extends HasMeta> {
   readonly #o: ReflectorOptions<T>;
   readonly #items = new Map<string, T>();
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
-  readonly #stop = new AbortController();
+  /** Of the list or watch under way. */
   #round = new AbortController();
+  #stopped = false;
   #markSynced: () => void = () => {};
   #running: Promise<void> | undefined;
   #resourceVersion = '';
@@ -147,15 +148,15 @@ export class Reflector<T extends HasMeta> {
 
   /** Ends the watch. The cache stays readable. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#stopped = true;
     this.#round.abort();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     let failures = 0;
-    while (!this.#stop.signal.aborted) {
-      this.#round = new AbortController();
+    while (!this.#stopped) {
+      if (this.#round.signal.aborted) this.#round = new AbortController();
       const started = performance.now();
       try {
         if (!this.#resourceVersion) {
@@ -167,7 +168,7 @@ export class Reflector<T extends HasMeta> {
         // A watch that ends at once without a word must not spin.
         else await this.#pause(failures++);
       } catch (e) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#stopped) return;
         if (this.#round.signal.aborted) continue;
         // A quiet kind: an API server sends no bookmark while nothing of it changes. Whether the server still lives, the next
         // watch tells; nothing was missed, since it begins where this one stood.
@@ -226,7 +227,7 @@ export class Reflector<T extends HasMeta> {
   }
 
   /** @returns how many events came until the server ended the watch */
-  async #watch(): Promise<number> {
+  #watch(): Promise<number> {
     const { client, type, metadataOnly = false, idleMs, watchSeconds = 240 } = this.#o;
     const { signal } = this.#round;
     const path = listPath(type, this.#query, {
@@ -250,8 +251,10 @@ export class Reflector<T extends HasMeta> {
       // After the handling: a listener that reads `resourceVersion` must find the object in the cache.
       if (!signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
     };
-    await client.watch(path, { signal, idleMs, metadataOnly, onLine });
-    return events;
+    return new Promise((resolve, reject) => {
+      const onEnd = (e: KubeError | undefined): void => (e ? reject(e) : resolve(events));
+      client.watch(path, { signal, idleMs, metadataOnly, onLine, onEnd });
+    });
   }
 
   /** What was noted of a write is ahead of the watch. A list is always right: after a restore versions go back. */

@@ -2,28 +2,11 @@ import { Agent, type buildConnector, type Dispatcher, errors } from 'undici';
 import type { Connection } from './connection.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
 import type { Login } from './login-plugin.ts';
+import { noAnswer } from './no-answer.ts';
 import { resourceOf } from './paths.ts';
+import type { Gate, RequestEvent } from './request-event.ts';
+import { WatchCall, type WatchSend, type WatchVia } from './watch-call.ts';
 import { WatchSessions } from './watch-sessions.ts';
-
-/** A finished request, for counters. `status` 0: no answer. */
-export interface RequestEvent {
-  method: string;
-  /** `list` and `watch` are told from `get` by the query. */
-  verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
-  path: string;
-  /** Plural, with the subresource: `machines`, `machines/status`; '' for paths that are no resource. */
-  resource: string;
-  status: number;
-  ms: number;
-}
-
-/** Asked before, told after each request: a circuit breaker. */
-export interface Gate {
-  /** @throws {KubeError} `CircuitOpen` when no request may go out now */
-  enter(method: string, path: string): void;
-  /** @param reached - the server gave an answer, whichever; undefined: the caller gave up before one could come */
-  leave(reached: boolean | undefined): void;
-}
 
 export interface TransportOptions {
   connection: Connection;
@@ -37,20 +20,6 @@ export interface TransportOptions {
   gate?: Gate;
   /** Silence of the connection of watches after which it is pinged; default 30 000. */
   pingMs?: number;
-}
-
-/** A watch: a GET whose answer goes on. */
-export interface WatchSend {
-  /** With the query. */
-  path: string;
-  accept?: string;
-  signal: AbortSignal;
-  /** Until the first byte of the answer. */
-  headersTimeoutMs: number;
-  /** Silence after which it is given up. Default: on HTTP/2 never, since the connection is pinged; on HTTP/1.1 90 000. */
-  idleMs?: number | undefined;
-  /** A piece of the body, in whole characters. What it throws ends the watch, and is thrown on. */
-  onText: (text: string) => void;
 }
 
 export interface Send {
@@ -83,7 +52,7 @@ export interface OwnSocket {
 }
 
 /** Sends requests over few kept sockets with the credentials of a {@link Connection}. */
-export class Transport {
+export class Transport implements WatchVia {
   readonly #o: TransportOptions;
   readonly #origin: string;
   readonly #prefix: string;
@@ -110,30 +79,18 @@ export class Transport {
     try {
       return await this.#once(r, false);
     } catch (e) {
-      if (!this.#mayHelpAgain(e, r.method)) throw e;
+      if (!this.mayHelpAgain(e, r.method)) throw e;
       return await this.#once(r, e.status === 401);
     }
   }
 
-  /**
-   * Runs a watch until the server ends it.
-   * @throws {KubeError} for a status of 400 and above, and with status 0 when there was no answer, or it broke off
-   */
-  async watch(w: WatchSend): Promise<void> {
-    let opened = false;
-    const onOpen = (): void => {
-      opened = true;
-    };
-    try {
-      await this.#watchOnce(w, onOpen, false);
-    } catch (e) {
-      if (opened || !this.#mayHelpAgain(e, 'GET')) throw e;
-      await this.#watchOnce(w, onOpen, e.status === 401);
-    }
+  /** Begins a watch. Never throws: it is told how it ends. */
+  watch(w: WatchSend): void {
+    void new WatchCall(this, w).start();
   }
 
-  /** Whether the same request may succeed at once. */
-  #mayHelpAgain(e: unknown, method: string): e is KubeError {
+  /** @internal Whether the same request may succeed at once. */
+  mayHelpAgain(e: unknown, method: string): e is KubeError {
     return (
       e instanceof KubeError &&
       // Not carried out: the credentials have expired, a new login may help.
@@ -156,7 +113,7 @@ export class Transport {
     let aborted = false;
     try {
       // From 1.36 on an API server passes the upgrade on to the kubelet as it is, which answers 406 to whoever asks for JSON.
-      const headers = await this.#headers({ accept: '*/*' }, false);
+      const headers = await this.headers({ accept: '*/*' }, false);
       const connect = { ...this.#tls(), allowH2: false };
       const value = await run({ origin: this.#origin + this.#prefix, headers, connect });
       status = 101;
@@ -191,7 +148,7 @@ export class Transport {
     let agent: Agent | undefined;
     let aborted = false;
     try {
-      const headers = await this.#headers(r, loginAgain);
+      const headers = await this.headers(r, loginAgain);
       agent = this.#agent(r.verb === 'watch' ? 'watches' : 'requests');
       const answer = await agent.request({
         origin: this.#origin,
@@ -226,76 +183,37 @@ export class Transport {
     }
   }
 
-  async #watchOnce(w: WatchSend, onOpen: () => void, loginAgain: boolean): Promise<void> {
-    if (this.#origin.startsWith('https:') && (await this.#watchOverHttp2(w, onOpen, loginAgain))) return;
-    const { body } = await this.#once(
-      { method: 'GET', verb: 'watch', bodyTimeoutMs: w.idleMs ?? HTTP1_IDLE_MS, ...w },
-      loginAgain,
-    );
-    onOpen();
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of body as AsyncIterable<Uint8Array>) w.onText(decoder.decode(chunk, { stream: true }));
-    } catch (e) {
-      throw e instanceof KubeError ? e : noAnswer('GET', w.path.split('?')[0] ?? w.path, e, w.signal);
-    }
+  /** @internal */
+  async watchOverHttp1(w: WatchSend, loginAgain: boolean): Promise<Dispatcher.ResponseData['body']> {
+    const { path, accept, signal, headersTimeoutMs, idleMs = HTTP1_IDLE_MS } = w;
+    const request = { method: 'GET', verb: 'watch', path, signal, headersTimeoutMs, bodyTimeoutMs: idleMs } as const;
+    return (await this.#once({ ...request, ...(accept ? { accept } : {}) }, loginAgain)).body;
   }
 
-  /** @returns false when nothing was asked: the server speaks HTTP/1.1 only */
-  async #watchOverHttp2(w: WatchSend, onOpen: () => void, loginAgain: boolean): Promise<boolean> {
-    const path = w.path.split('?')[0] ?? w.path;
-    this.#o.gate?.enter('GET', path);
-    const started = performance.now();
-    let status = 0;
-    let told = false;
-    let refusal: { headers: Record<string, string | string[] | undefined>; body: string } | undefined;
-    const tell = (reached: boolean | undefined): void => {
-      if (told) return;
-      told = true;
-      this.#o.gate?.leave(reached);
-      const ms = performance.now() - started;
-      if (reached !== undefined || status === 0)
-        this.#o.onRequest?.({ method: 'GET', verb: 'watch', path, resource: resourceOf(path), status, ms });
-    };
-    try {
-      const headers = await this.#headers(w, loginAgain);
-      this.#watches ??= new WatchSessions({
-        origin: this.#origin,
-        tls: () => this.#tls(),
-        connectTimeoutMs: this.#o.connectTimeoutMs ?? 5_000,
-        pingMs: this.#o.pingMs,
-      });
-      const spoken = await this.#watches.run({
-        ...w,
-        path: this.#prefix + w.path,
-        headers,
-        onOpen: (code, answered) => {
-          status = code;
-          tell(true);
-          if (code >= 400) refusal = { headers: answered, body: '' };
-          else onOpen();
-        },
-        onText: (text) => {
-          if (refusal) refusal.body += text;
-          else w.onText(text);
-        },
-      });
-      if (!spoken) {
-        told = true;
-        this.#o.gate?.leave(undefined);
-        return false;
-      }
-    } catch (e) {
-      if (e instanceof KubeError) throw e;
-      const error = noAnswer('GET', path, e, w.signal);
-      tell(error.reason === 'Aborted' ? undefined : false);
-      throw error;
-    }
-    if (refusal) throw errorFromAnswer('GET', path, status, refusal.headers, refusal.body);
-    return true;
+  /** @internal */
+  get watchSessions(): WatchSessions | undefined {
+    if (!this.#origin.startsWith('https:')) return undefined;
+    this.#watches ??= new WatchSessions({
+      origin: this.#origin,
+      tls: () => this.#tls(),
+      connectTimeoutMs: this.#o.connectTimeoutMs ?? 5_000,
+      pingMs: this.#o.pingMs,
+    });
+    return this.#watches;
   }
 
-  async #headers(r: Pick<Send, 'accept' | 'contentType'>, loginAgain: boolean): Promise<Record<string, string>> {
+  /** @internal */
+  get prefix(): string {
+    return this.#prefix;
+  }
+
+  /** @internal */
+  get options(): Pick<TransportOptions, 'gate' | 'onRequest'> {
+    return this.#o;
+  }
+
+  /** @internal Who we are, and what is asked for. */
+  async headers(r: Pick<Send, 'accept' | 'contentType'>, loginAgain: boolean): Promise<Record<string, string>> {
     const { connection } = this.#o;
     if (connection.login && (!this.#login || loginAgain)) {
       const login = await connection.login(loginAgain);
@@ -355,26 +273,4 @@ function wasConnected(cause: unknown): boolean {
   return (
     cause instanceof errors.SocketError || code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('ERR_HTTP2')
   );
-}
-
-/** The error of a request without an answer. */
-export function noAnswer(method: string, path: string, cause: unknown, signal?: AbortSignal): KubeError {
-  const e = cause instanceof Error ? cause : new Error(String(cause));
-  const given = (e as { code?: unknown }).code;
-  const code = typeof given === 'string' ? given : '';
-  const timeout =
-    /TIMEOUT/.test(code) || e.name === 'TimeoutError' || (signal?.reason as Error | undefined)?.name === 'TimeoutError';
-  const aborted = !timeout && (signal?.aborted === true || e.name === 'AbortError');
-  return new KubeError({
-    status: 0,
-    reason: timeout ? 'Timeout' : aborted ? 'Aborted' : 'Unreachable',
-    method,
-    path,
-    message: timeout
-      ? `no answer in time (${code || e.name})`
-      : aborted
-        ? 'given up by the caller'
-        : `no answer: ${e.message || code}`,
-    cause: e,
-  });
 }

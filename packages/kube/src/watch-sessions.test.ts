@@ -42,9 +42,16 @@ interface Begun {
 function begin(client: KubeClient, path = WATCH): Begun {
   const stop = new AbortController();
   const lines: string[] = [];
-  const ended = client.watch(path, { signal: stop.signal, onLine: (l) => lines.push(l) }).then(
-    () => 'by the server' as const,
-    (e: unknown) => e as KubeError,
+  const ended = new Promise<KubeError | 'by the server'>((resolve) =>
+    client.watch(path, {
+      signal: stop.signal,
+      onLine: (l) => {
+        lines.push(l);
+        if (l.includes('"ERROR"'))
+          throw new KubeError({ status: 410, reason: 'Expired', method: 'GET', path, message: 'within the stream' });
+      },
+      onEnd: (e) => resolve(e ?? 'by the server'),
+    }),
   );
   ends.push(() => stop.abort());
   return { lines, ended, giveUp: () => stop.abort() };
@@ -112,9 +119,9 @@ describe('watches over HTTP/2', () => {
   it('are quiet for as long as they like while the connection lives', async () => {
     const api = await fakeApi();
     const through = await way(api.url);
-    const client = clientOf(through.url, api.ca, 20);
+    const client = clientOf(through.url, api.ca, 150);
     const watch = begin(client);
-    await expect.poll(() => api.pings, { timeout: 5_000 }).toBeGreaterThan(5);
+    await expect.poll(() => api.pings, { timeout: 15_000 }).toBeGreaterThan(3);
     api.put(MAPS, { metadata: { name: 'late' } });
     await expect.poll(() => watch.lines.length).toBe(1);
     expect(api.requests).toHaveLength(1);
@@ -132,7 +139,7 @@ describe('watches over HTTP/2', () => {
 
   it('let go of a connection that nobody needs any more', async () => {
     const api = await fakeApi();
-    const client = clientOf(api.url, api.ca, 20);
+    const client = clientOf(api.url, api.ca, 150);
     const watch = begin(client);
     await expect.poll(() => api.watches).toBe(1);
     watch.giveUp();
@@ -152,22 +159,12 @@ describe('watches over HTTP/2', () => {
   it('fail with what the listener throws, and go on beside one that failed', async () => {
     const api = await fakeApi();
     const client = clientOf(api.url, api.ca);
-    const other = begin(client);
-    const failing = client.watch(WATCH, {
-      signal: new AbortController().signal,
-      onLine: () => {
-        throw new KubeError({
-          status: 410,
-          reason: 'Expired',
-          method: 'GET',
-          path: MAPS,
-          message: 'within the stream',
-        });
-      },
-    });
+    const other = begin(client, '/api/v1/namespaces/b/configmaps?watch=true&resourceVersion=100');
+    const failing = begin(client);
     await expect.poll(() => api.watches).toBe(2);
-    api.put(MAPS, { metadata: { name: 'x' } });
-    await expect(failing).rejects.toThrow('within the stream');
+    api.put(MAPS, { metadata: { name: 'x', labels: { say: 'ERROR' } } } as never);
+    expect(await failing.ended).toMatchObject({ status: 410, message: expect.stringContaining('within the stream') });
+    api.put('/api/v1/namespaces/b/configmaps', { metadata: { name: 'y' } });
     await expect.poll(() => other.lines.length).toBe(1);
     await expect.poll(() => api.watches).toBe(1);
   });

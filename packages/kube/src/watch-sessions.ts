@@ -13,10 +13,16 @@ export interface WatchRequest {
   headersTimeoutMs: number;
   /** Silence after which the watch is given up; undefined: it may be quiet for as long as the connection lives. */
   idleMs?: number | undefined;
+}
+
+/** Who is told of a watch. */
+export interface WatchListener {
   /** The answer has begun. */
-  onOpen: (status: number, headers: IncomingHttpHeaders) => void;
-  /** A piece of the body, in whole characters. What it throws ends the watch, and is thrown on. */
-  onText: (text: string) => void;
+  onOpen(status: number, headers: IncomingHttpHeaders): void;
+  /** A piece of the body, in whole characters. What it throws ends the watch. */
+  onText(text: string): void;
+  /** Once, at last. @param e - why; undefined: the server ended it */
+  onEnd(e: unknown): void;
 }
 
 export interface WatchSessionsOptions {
@@ -66,12 +72,12 @@ export class WatchSessions {
   }
 
   /**
-   * Runs a watch to its end.
+   * Begins a watch; what becomes of it, the listener is told. Nothing waits for its end here: with thousands of watches, what waits is what costs memory.
    *
-   * @returns true when the server ended it; false when nothing was sent: the server speaks HTTP/1.1 only
-   * @throws Error of Node when there is no connection, it breaks, or the caller gives up
+   * @returns false when nothing was sent: the server speaks HTTP/1.1 only
+   * @throws Error of Node when there is no connection, or the caller gives up; the listener is told nothing then
    */
-  async run(r: WatchRequest): Promise<boolean> {
+  async start(r: WatchRequest, listener: WatchListener): Promise<boolean> {
     let session = this.#take();
     // Many may wait for one connection, more than there is room for.
     while (!session && !this.#http1) {
@@ -81,11 +87,12 @@ export class WatchSessions {
     }
     if (!session) return false;
     try {
-      await carryOut(session, r);
-      return true;
-    } finally {
-      if (--session.open === 0) session.http2.unref();
+      carryOut(session, r, listener);
+    } catch (e) {
+      leave(session);
+      throw e;
     }
+    return true;
   }
 
   /** Cuts all connections; watches under way fail. It cannot be used any more. */
@@ -150,15 +157,18 @@ export class WatchSessions {
     http2.unref();
     let asked = false;
     const look = setInterval(() => {
-      if (session.heard) asked = false;
-      else if (asked) http2.destroy(new SessionError('PING_TIMEOUT', 'the connection is dead: no answer to a ping'));
-      else if (session.open === 0) http2.close();
-      else {
-        asked = http2.ping((e) => {
-          if (!e) session.heard = true;
-        });
-      }
-      session.heard = false;
+      // After what has come in meanwhile: when this process was busy for long, the answer may lie there unread.
+      setImmediate(() => {
+        if (session.heard) asked = false;
+        else if (asked) http2.destroy(new SessionError('PING_TIMEOUT', 'the connection is dead: no answer to a ping'));
+        else if (session.open === 0) http2.close();
+        else {
+          asked = http2.ping((e) => {
+            if (!e) session.heard = true;
+          });
+        }
+        session.heard = false;
+      });
     }, this.#o.pingMs ?? 30_000);
     look.unref();
     http2.once('close', () => {
@@ -192,54 +202,51 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** Carries out one watch on a connection. */
-function carryOut(session: Session, r: WatchRequest): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stream = session.http2.request({ ':method': 'GET', ':path': r.path, ...r.headers }, { endStream: true });
-    let timer: NodeJS.Timeout | undefined;
-    const giveUpAfter = (ms: number | undefined, code: string): void => {
-      if (timer) clearTimeout(timer);
-      timer = ms === undefined ? undefined : setTimeout(() => end(new SessionError(code, `silent for ${ms} ms`)), ms);
-    };
-    const end = (e?: unknown): void => {
-      if (timer) clearTimeout(timer);
-      r.signal.removeEventListener('abort', onAbort);
-      stream.removeAllListeners('data');
-      if (e === undefined) {
-        resolve();
-        return;
-      }
-      stream.close(constants.NGHTTP2_CANCEL);
-      reject(e);
-    };
-    const onAbort = (): void => end(r.signal.reason);
-    giveUpAfter(r.headersTimeoutMs, 'HEADERS_TIMEOUT');
-    r.signal.addEventListener('abort', onAbort, { once: true });
-    stream.setEncoding('utf8');
-    const call = (fn: () => void): void => {
-      try {
-        fn();
-      } catch (e) {
-        end(e);
-      }
-    };
-    stream.once('response', ({ ':status': status, ...headers }) => {
-      session.heard = true;
-      giveUpAfter(r.idleMs, 'BODY_TIMEOUT');
-      call(() => r.onOpen(status ?? 0, headers));
-    });
-    stream.on('data', (text: string) => {
-      session.heard = true;
-      timer?.refresh();
-      call(() => r.onText(text));
-    });
-    stream.on('error', end);
-    stream.once('close', () =>
-      end(
-        stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.readableEnded
-          ? undefined
-          : new SessionError('ECONNRESET', 'the server broke the watch off'),
-      ),
-    );
+function leave(session: Session): void {
+  if (--session.open === 0) session.http2.unref();
+}
+
+/** Carries out one watch on a connection, whose place it gives back at the end. */
+function carryOut(session: Session, r: WatchRequest, listener: WatchListener): void {
+  const { signal, idleMs } = r;
+  const stream = session.http2.request({ ':method': 'GET', ':path': r.path, ...r.headers }, { endStream: true });
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const giveUpAfter = (ms: number | undefined, code: string): void => {
+    if (timer) clearTimeout(timer);
+    timer = ms === undefined ? undefined : setTimeout(() => end(new SessionError(code, `silent for ${ms} ms`)), ms);
+  };
+  const end = (e: unknown): void => {
+    if (ended) return;
+    ended = true;
+    if (timer) clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    if (e !== undefined) stream.close(constants.NGHTTP2_CANCEL);
+    leave(session);
+    listener.onEnd(e);
+  };
+  const onAbort = (): void => end(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  giveUpAfter(r.headersTimeoutMs, 'HEADERS_TIMEOUT');
+  stream.setEncoding('utf8');
+  stream.once('response', ({ ':status': status, ...headers }) => {
+    session.heard = true;
+    giveUpAfter(idleMs, 'BODY_TIMEOUT');
+    if (!ended) listener.onOpen(status ?? 0, headers);
+  });
+  stream.on('data', (text: string) => {
+    session.heard = true;
+    timer?.refresh();
+    if (ended) return;
+    try {
+      listener.onText(text);
+    } catch (e) {
+      end(e);
+    }
+  });
+  stream.on('error', end);
+  stream.once('close', () => {
+    const byServer = stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.readableEnded;
+    end(byServer ? undefined : new SessionError('ECONNRESET', 'the server broke the watch off'));
   });
 }

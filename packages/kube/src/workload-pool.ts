@@ -1,7 +1,7 @@
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { KubeClient } from './client.ts';
 import type { Connection } from './connection.ts';
-import type { RequestEvent } from './transport.ts';
+import type { RequestEvent } from './request-event.ts';
 
 export interface WorkloadPoolOptions {
   userAgent: string;
