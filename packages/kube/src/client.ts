@@ -260,34 +260,24 @@ export class KubeClient {
   }
 
   /**
-   * Begins a watch. Used by the `Reflector`. Never throws: `onEnd` is told how it ends.
+   * Begins a watch. Used by the `Reflector`. Never throws: `onEnd` is told how it ends, once.
    * @param o.onLine - a line of the answer. A {@link KubeError} that it throws ends the watch
    * @param o.idleMs - silence after which it is given up; default: see {@link WatchSend}
+   * @returns what gives it up; `onEnd` is told `Aborted` then
    */
   watch(
     path: string,
     o: {
-      signal: AbortSignal;
       idleMs?: number | undefined;
       metadataOnly?: boolean;
       onLine: (line: string) => void;
       onEnd: (e: KubeError | undefined) => void;
     },
-  ): void {
-    const { signal, idleMs, metadataOnly, onLine, onEnd } = o;
-    let tail = '';
-    const onText = (text: string): void => {
-      tail += text;
-      let from = 0;
-      for (let to = tail.indexOf('\n', from); to >= 0; to = tail.indexOf('\n', from)) {
-        if (to > from) onLine(tail.slice(from, to));
-        from = to + 1;
-      }
-      tail = tail.slice(from);
-    };
+  ): () => void {
+    const { idleMs, metadataOnly, onLine, onEnd } = o;
     const accept = metadataOnly ? { accept: METADATA_ONLY.watch } : {};
     const headersTimeoutMs = Math.min(30_000, idleMs ?? 30_000);
-    this.#transport.watch({ path, ...accept, signal, headersTimeoutMs, idleMs, onText, onEnd });
+    return this.#transport.watch({ path, ...accept, headersTimeoutMs, idleMs, onLine, onEnd });
   }
 
   /** Closes all sockets; calls under way fail. */

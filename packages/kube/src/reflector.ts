@@ -57,8 +57,10 @@ export class Reflector<T extends HasMeta> {
   readonly #o: ReflectorOptions<T>;
   readonly #items = new Map<string, T>();
   readonly #indexes = new Map<string, Map<string, Set<string>>>();
-  /** Of the list or watch under way. */
-  #round = new AbortController();
+  /** Ends the list, watch or pause under way. */
+  #cutShort: (() => void) | undefined;
+  /** What was under way shall go no further: a new round begins. */
+  #cut = false;
   #stopped = false;
   #markSynced: () => void = () => {};
   #running: Promise<void> | undefined;
@@ -143,20 +145,33 @@ export class Reflector<T extends HasMeta> {
   /** Lists again, as after a 410: what was missed is told, what is as before is not. */
   relist(): void {
     this.#resourceVersion = '';
-    this.#round.abort();
+    this.#endRound();
   }
 
   /** Ends the watch. The cache stays readable. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#round.abort();
+    this.#endRound();
     await this.#running;
+  }
+
+  #endRound(): void {
+    this.#cut = true;
+    this.#cutShort?.();
+  }
+
+  /** A signal that ends what begins now when the round ends. */
+  #signal(): AbortSignal {
+    const abort = new AbortController();
+    this.#cutShort = () => abort.abort();
+    if (this.#cut) abort.abort();
+    return abort.signal;
   }
 
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stopped) {
-      if (this.#round.signal.aborted) this.#round = new AbortController();
+      this.#cut = false;
       const started = performance.now();
       try {
         if (!this.#resourceVersion) {
@@ -169,7 +184,7 @@ export class Reflector<T extends HasMeta> {
         else await this.#pause(failures++);
       } catch (e) {
         if (this.#stopped) return;
-        if (this.#round.signal.aborted) continue;
+        if (this.#cut) continue;
         // A quiet kind: an API server sends no bookmark while nothing of it changes. Whether the server still lives, the next
         // watch tells; nothing was missed, since it begins where this one stood.
         const silent =
@@ -191,7 +206,7 @@ export class Reflector<T extends HasMeta> {
   async #pause(failures: number, atLeastMs = 0): Promise<void> {
     const backoff = Math.min(MAX_BACKOFF_MS, (this.#o.backoffMs ?? 250) * 2 ** Math.min(failures, 20));
     const ms = Math.max(atLeastMs, backoff * (0.5 + Math.random() / 2));
-    await sleep(ms, undefined, { signal: this.#round.signal }).catch(() => {});
+    await sleep(ms, undefined, { signal: this.#signal() }).catch(() => {});
   }
 
   get #query(): ListQuery {
@@ -205,7 +220,7 @@ export class Reflector<T extends HasMeta> {
 
   async #list(): Promise<void> {
     const { client, type, pageSize = 500, metadataOnly = false } = this.#o;
-    const { signal } = this.#round;
+    const signal = this.#signal();
     const seen = new Set<string>();
     let next: string | undefined;
     let resourceVersion = '';
@@ -229,7 +244,6 @@ export class Reflector<T extends HasMeta> {
   /** @returns how many events came until the server ended the watch */
   #watch(): Promise<number> {
     const { client, type, metadataOnly = false, idleMs, watchSeconds = 240 } = this.#o;
-    const { signal } = this.#round;
     const path = listPath(type, this.#query, {
       watch: 'true',
       allowWatchBookmarks: 'true',
@@ -249,11 +263,12 @@ export class Reflector<T extends HasMeta> {
       if (event.type === 'DELETED') this.#remove(keyOf(event.object), resourceVersion);
       else if (event.type !== 'BOOKMARK' && !this.#isPast(event.object)) this.#put(event.object, resourceVersion);
       // After the handling: a listener that reads `resourceVersion` must find the object in the cache.
-      if (!signal.aborted) this.#resourceVersion = resourceVersion || this.#resourceVersion;
+      if (!this.#cut) this.#resourceVersion = resourceVersion || this.#resourceVersion;
     };
     return new Promise((resolve, reject) => {
       const onEnd = (e: KubeError | undefined): void => (e ? reject(e) : resolve(events));
-      client.watch(path, { signal, idleMs, metadataOnly, onLine, onEnd });
+      this.#cutShort = client.watch(path, { idleMs, metadataOnly, onLine, onEnd });
+      if (this.#cut) this.#cutShort();
     });
   }
 

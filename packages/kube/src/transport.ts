@@ -63,6 +63,8 @@ export class Transport implements WatchVia {
   };
   #login: Login | undefined;
   #watches: WatchSessions | undefined;
+  /** Something was asked since it was last looked. */
+  #used = false;
 
   constructor(o: TransportOptions) {
     this.#o = o;
@@ -84,9 +86,14 @@ export class Transport implements WatchVia {
     }
   }
 
-  /** Begins a watch. Never throws: it is told how it ends. */
-  watch(w: WatchSend): void {
-    void new WatchCall(this, w).start();
+  /**
+   * Begins a watch. Never throws: it is told how it ends.
+   * @returns what gives it up; `onEnd` is told `Aborted` then
+   */
+  watch(w: WatchSend): () => void {
+    const call = new WatchCall(this, w);
+    void call.start();
+    return () => call.stop();
   }
 
   /** @internal Whether the same request may succeed at once. */
@@ -184,8 +191,12 @@ export class Transport implements WatchVia {
   }
 
   /** @internal */
-  async watchOverHttp1(w: WatchSend, loginAgain: boolean): Promise<Dispatcher.ResponseData['body']> {
-    const { path, accept, signal, headersTimeoutMs, idleMs = HTTP1_IDLE_MS } = w;
+  async watchOverHttp1(
+    w: WatchSend,
+    signal: AbortSignal,
+    loginAgain: boolean,
+  ): Promise<Dispatcher.ResponseData['body']> {
+    const { path, accept, headersTimeoutMs, idleMs = HTTP1_IDLE_MS } = w;
     const request = { method: 'GET', verb: 'watch', path, signal, headersTimeoutMs, bodyTimeoutMs: idleMs } as const;
     return (await this.#once({ ...request, ...(accept ? { accept } : {}) }, loginAgain)).body;
   }
@@ -229,8 +240,11 @@ export class Transport implements WatchVia {
   }
 
   #agent(kind: 'requests' | 'watches'): Agent {
+    this.#used = true;
+    const known = this.#agents[kind];
+    if (known) return known;
     const keepAlive = this.#o.keepAliveMs ?? 55_000;
-    this.#agents[kind] ??= new Agent({
+    const agent = new Agent({
       // One connection carries all requests, where the server can; `pipelining` stays unset, so that HTTP/1.1 sends one at a time.
       allowH2: true,
       ...(kind === 'requests' ? { connections: this.#o.maxSockets ?? 16 } : {}),
@@ -238,7 +252,20 @@ export class Transport implements WatchVia {
       keepAliveMaxTimeout: keepAlive,
       connect: { preferH2: true, ...this.#tls() },
     });
-    return this.#agents[kind];
+    this.#agents[kind] = agent;
+    if (kind === 'requests') this.#letGoUnused(agent, keepAlive);
+    return agent;
+  }
+
+  /** An agent holds some 30 kB without any socket; with a thousand clusters that are only watched, this is most of what they cost. */
+  #letGoUnused(agent: Agent, afterMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.#agents.requests !== agent) return;
+      if (this.#used) timer.refresh();
+      else this.#retire(agent);
+      this.#used = false;
+    }, afterMs);
+    timer.unref();
   }
 
   /** How a connection is made: whom we trust there, and who we are. */

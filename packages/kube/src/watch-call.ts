@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { errorFromAnswer, KubeError } from './errors.ts';
+import { Lines } from './lines.ts';
 import { noAnswer } from './no-answer.ts';
 import { resourceOf } from './paths.ts';
 import type { Gate, RequestEvent } from './request-event.ts';
@@ -10,13 +11,12 @@ export interface WatchSend {
   /** With the query. */
   path: string;
   accept?: string;
-  signal: AbortSignal;
   /** Until the first byte of the answer. */
   headersTimeoutMs: number;
   /** Silence after which it is given up. Default: on HTTP/2 never, since the connection is pinged; on HTTP/1.1 90 000. */
   idleMs?: number | undefined;
-  /** A piece of the body, in whole characters. A {@link KubeError} that it throws ends the watch. */
-  onText: (text: string) => void;
+  /** A line of the answer. A {@link KubeError} that it throws ends the watch. */
+  onLine: (line: string) => void;
   /**
    * Once, at last. Undefined: the server ended it. Else what the listener threw, the server's refusal (status of 400 and above), or that there was no
    * answer, or it broke off (status 0).
@@ -32,7 +32,7 @@ export interface WatchVia {
   /** Undefined: the server is asked over plain HTTP. */
   readonly watchSessions: WatchSessions | undefined;
   headers(r: { accept?: string }, loginAgain: boolean): Promise<Record<string, string>>;
-  watchOverHttp1(w: WatchSend, loginAgain: boolean): Promise<AsyncIterable<Uint8Array>>;
+  watchOverHttp1(w: WatchSend, signal: AbortSignal, loginAgain: boolean): Promise<AsyncIterable<Uint8Array>>;
   /** Whether the same request may succeed at once. */
   mayHelpAgain(e: unknown, method: string): boolean;
 }
@@ -45,12 +45,17 @@ export interface WatchVia {
 export class WatchCall implements WatchListener {
   readonly #via: WatchVia;
   readonly #w: WatchSend;
+  readonly #lines = new Lines();
   #again = false;
   #opened = false;
-  #counted = false;
+  /** The gate was left, and the request told. */
+  #counted = true;
+  #ended = false;
   #status = 0;
   #started = 0;
-  #refusal: { headers: IncomingHttpHeaders; body: string } | undefined;
+  #refusal: { headers: IncomingHttpHeaders; body: Uint8Array[] } | undefined;
+  /** Ends what is under way at the server. */
+  #cancel: (() => void) | undefined;
 
   constructor(via: WatchVia, w: WatchSend) {
     this.#via = via;
@@ -62,40 +67,47 @@ export class WatchCall implements WatchListener {
     const sessions = this.#via.watchSessions;
     try {
       if (sessions && (await this.#overHttp2(sessions, loginAgain))) return;
+      await this.#overHttp1(loginAgain);
+      this.onEnd(undefined);
     } catch (e) {
       this.onEnd(e);
-      return;
     }
-    try {
-      await this.#overHttp1(loginAgain);
-      this.#w.onEnd(undefined);
-    } catch (e) {
-      this.#failed(e instanceof KubeError ? e : this.#noAnswer(e));
-    }
+  }
+
+  /** Gives it up; `onEnd` is told `Aborted` before this returns, unless it had ended. */
+  stop(): void {
+    if (this.#ended) return;
+    this.#again = true;
+    this.onEnd(new DOMException('the watch was given up', 'AbortError'));
+    this.#cancel?.();
   }
 
   onOpen(status: number, headers: IncomingHttpHeaders): void {
+    if (this.#ended) return;
     this.#status = status;
     this.#count(true);
-    if (status >= 400) this.#refusal = { headers, body: '' };
+    if (status >= 400) this.#refusal = { headers, body: [] };
     else this.#opened = true;
   }
 
-  onText(text: string): void {
-    if (this.#refusal) this.#refusal.body += text;
-    else this.#w.onText(text);
+  onData(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    if (this.#refusal) this.#refusal.body.push(chunk);
+    else this.#lines.push(chunk, this.#w.onLine);
   }
 
   onEnd(e: unknown): void {
+    if (this.#ended) return;
     if (e === undefined && this.#refusal) {
       const { headers, body } = this.#refusal;
-      this.#failed(errorFromAnswer('GET', this.#path, this.#status, headers, body));
-    } else if (e === undefined) this.#w.onEnd(undefined);
-    else if (e instanceof KubeError) this.#failed(e);
-    else {
-      const error = this.#noAnswer(e);
+      this.#end(errorFromAnswer('GET', this.#path, this.#status, headers, Buffer.concat(body).toString('utf8')));
+    } else if (e === undefined || e instanceof KubeError) {
+      this.#count(undefined);
+      this.#end(e);
+    } else {
+      const error = noAnswer('GET', this.#path, e);
       this.#count(error.reason === 'Aborted' ? undefined : false);
-      this.#failed(error);
+      this.#end(error);
     }
   }
 
@@ -103,10 +115,13 @@ export class WatchCall implements WatchListener {
     this.#via.options.gate?.enter('GET', this.#path);
     this.#started = performance.now();
     this.#counted = false;
-    const { accept, signal, headersTimeoutMs, idleMs } = this.#w;
+    const { accept, headersTimeoutMs, idleMs } = this.#w;
     const headers = await this.#via.headers(accept ? { accept } : {}, loginAgain);
     const path = this.#via.prefix + this.#w.path;
-    if (await sessions.start({ path, headers, signal, headersTimeoutMs, idleMs }, this)) return true;
+    const cancel = await sessions.start({ path, headers, headersTimeoutMs, idleMs }, this);
+    this.#cancel = cancel;
+    if (this.#ended) cancel?.();
+    if (cancel || this.#ended) return true;
     // Nothing was asked: it is no request, and says nothing of the server.
     this.#counted = true;
     this.#via.options.gate?.leave(undefined);
@@ -114,21 +129,23 @@ export class WatchCall implements WatchListener {
   }
 
   async #overHttp1(loginAgain: boolean): Promise<void> {
-    const body = await this.#via.watchOverHttp1(this.#w, loginAgain);
+    const abort = new AbortController();
+    this.#cancel = () => abort.abort();
+    const body = await this.#via.watchOverHttp1(this.#w, abort.signal, loginAgain);
     this.#opened = true;
-    const decoder = new TextDecoder();
-    for await (const chunk of body) this.#w.onText(decoder.decode(chunk, { stream: true }));
+    for await (const chunk of body) this.onData(chunk);
   }
 
-  /** Once more where that may help, which it cannot where something was told already. */
-  #failed(e: KubeError): void {
-    if (this.#again || this.#opened || !this.#via.mayHelpAgain(e, 'GET')) {
-      this.#w.onEnd(e);
+  /** Tells the end, or tries once more where that may help, which it cannot where something was told already. */
+  #end(e: KubeError | undefined): void {
+    if (e && !this.#again && !this.#opened && this.#via.mayHelpAgain(e, 'GET')) {
+      this.#again = true;
+      this.#refusal = undefined;
+      void this.start(e.status === 401);
       return;
     }
-    this.#again = true;
-    this.#refusal = undefined;
-    void this.start(e.status === 401);
+    this.#ended = true;
+    this.#w.onEnd(e);
   }
 
   /** @param reached - see {@link Gate} */
@@ -138,21 +155,11 @@ export class WatchCall implements WatchListener {
     this.#via.options.gate?.leave(reached);
     const ms = performance.now() - this.#started;
     const path = this.#path;
-    this.#via.options.onRequest?.({
-      method: 'GET',
-      verb: 'watch',
-      path,
-      resource: resourceOf(path),
-      status: this.#status,
-      ms,
-    });
+    const told = { method: 'GET', verb: 'watch', path, resource: resourceOf(path), status: this.#status, ms } as const;
+    this.#via.options.onRequest?.(told);
   }
 
   get #path(): string {
     return this.#w.path.split('?')[0] ?? this.#w.path;
-  }
-
-  #noAnswer(e: unknown): KubeError {
-    return noAnswer('GET', this.#path, e, this.#w.signal);
   }
 }

@@ -40,21 +40,20 @@ interface Begun {
 }
 
 function begin(client: KubeClient, path = WATCH): Begun {
-  const stop = new AbortController();
   const lines: string[] = [];
-  const ended = new Promise<KubeError | 'by the server'>((resolve) =>
-    client.watch(path, {
-      signal: stop.signal,
+  let giveUp = (): void => {};
+  const ended = new Promise<KubeError | 'by the server'>((resolve) => {
+    giveUp = client.watch(path, {
       onLine: (l) => {
         lines.push(l);
         if (l.includes('"ERROR"'))
           throw new KubeError({ status: 410, reason: 'Expired', method: 'GET', path, message: 'within the stream' });
       },
       onEnd: (e) => resolve(e ?? 'by the server'),
-    }),
-  );
-  ends.push(() => stop.abort());
-  return { lines, ended, giveUp: () => stop.abort() };
+    });
+  });
+  ends.push(giveUp);
+  return { lines, ended, giveUp };
 }
 
 async function listening(server: Server | TlsServer): Promise<number> {

@@ -8,7 +8,6 @@ export interface WatchRequest {
   /** With the query. */
   path: string;
   headers: Record<string, string>;
-  signal: AbortSignal;
   /** Until the first byte of the answer. */
   headersTimeoutMs: number;
   /** Silence after which the watch is given up; undefined: it may be quiet for as long as the connection lives. */
@@ -19,8 +18,8 @@ export interface WatchRequest {
 export interface WatchListener {
   /** The answer has begun. */
   onOpen(status: number, headers: IncomingHttpHeaders): void;
-  /** A piece of the body, in whole characters. What it throws ends the watch. */
-  onText(text: string): void;
+  /** A piece of the body. What it throws ends the watch. */
+  onData(chunk: Uint8Array): void;
   /** Once, at last. @param e - why; undefined: the server ended it */
   onEnd(e: unknown): void;
 }
@@ -74,25 +73,23 @@ export class WatchSessions {
   /**
    * Begins a watch; what becomes of it, the listener is told. Nothing waits for its end here: with thousands of watches, what waits is what costs memory.
    *
-   * @returns false when nothing was sent: the server speaks HTTP/1.1 only
-   * @throws Error of Node when there is no connection, or the caller gives up; the listener is told nothing then
+   * @returns what gives the watch up, of which the listener is not told; undefined when nothing was sent: the server speaks HTTP/1.1 only
+   * @throws Error of Node when there is no connection; the listener is told nothing then
    */
-  async start(r: WatchRequest, listener: WatchListener): Promise<boolean> {
+  async start(r: WatchRequest, listener: WatchListener): Promise<(() => void) | undefined> {
     let session = this.#take();
     // Many may wait for one connection, more than there is room for.
     while (!session && !this.#http1) {
-      r.signal.throwIfAborted();
-      await unlessAborted(this.#connection(), r.signal);
+      await this.#connection();
       session = this.#take();
     }
-    if (!session) return false;
+    if (!session) return undefined;
     try {
-      carryOut(session, r, listener);
+      return carryOut(session, r, listener);
     } catch (e) {
       leave(session);
       throw e;
     }
-    return true;
   }
 
   /** Cuts all connections; watches under way fail. It cannot be used any more. */
@@ -193,22 +190,13 @@ async function happens(emitter: EventEmitter, event: string, closed: () => Error
   });
 }
 
-/** @throws the signal's reason as soon as it is aborted; the promise goes on by itself */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return await new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
 function leave(session: Session): void {
   if (--session.open === 0) session.http2.unref();
 }
 
-/** Carries out one watch on a connection, whose place it gives back at the end. */
-function carryOut(session: Session, r: WatchRequest, listener: WatchListener): void {
-  const { signal, idleMs } = r;
+/** Carries out one watch on a connection, whose place it gives back at the end. @returns what gives it up */
+function carryOut(session: Session, r: WatchRequest, listener: WatchListener): () => void {
+  const { idleMs } = r;
   const stream = session.http2.request({ ':method': 'GET', ':path': r.path, ...r.headers }, { endStream: true });
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
@@ -216,30 +204,31 @@ function carryOut(session: Session, r: WatchRequest, listener: WatchListener): v
     if (timer) clearTimeout(timer);
     timer = ms === undefined ? undefined : setTimeout(() => end(new SessionError(code, `silent for ${ms} ms`)), ms);
   };
-  const end = (e: unknown): void => {
-    if (ended) return;
+  /** @returns whether it is the first to end it */
+  const finish = (cancel: boolean): boolean => {
+    if (ended) return false;
     ended = true;
     if (timer) clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    if (e !== undefined) stream.close(constants.NGHTTP2_CANCEL);
+    if (cancel) stream.close(constants.NGHTTP2_CANCEL);
     leave(session);
-    listener.onEnd(e);
+    return true;
   };
-  const onAbort = (): void => end(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const end = (e: unknown): void => {
+    if (finish(e !== undefined)) listener.onEnd(e);
+  };
   giveUpAfter(r.headersTimeoutMs, 'HEADERS_TIMEOUT');
-  stream.setEncoding('utf8');
   stream.once('response', ({ ':status': status, ...headers }) => {
+    if (ended) return;
     session.heard = true;
     giveUpAfter(idleMs, 'BODY_TIMEOUT');
-    if (!ended) listener.onOpen(status ?? 0, headers);
+    listener.onOpen(status ?? 0, headers);
   });
-  stream.on('data', (text: string) => {
+  stream.on('data', (chunk: Buffer) => {
+    if (ended) return;
     session.heard = true;
     timer?.refresh();
-    if (ended) return;
     try {
-      listener.onText(text);
+      listener.onData(chunk);
     } catch (e) {
       end(e);
     }
@@ -249,4 +238,5 @@ function carryOut(session: Session, r: WatchRequest, listener: WatchListener): v
     const byServer = stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.readableEnded;
     end(byServer ? undefined : new SessionError('ECONNRESET', 'the server broke the watch off'));
   });
+  return () => void finish(true);
 }
