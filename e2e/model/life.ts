@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import http2, { type ClientHttp2Session } from 'node:http2';
+import { syncBuiltinESMExports } from 'node:module';
 import { Server } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 
@@ -31,6 +33,7 @@ export class Life {
   readonly #onEnd: () => void;
   readonly #agents = new Set<Dispatcher>();
   readonly #servers = new Set<Server>();
+  readonly #sessions = new Set<ClientHttp2Session>();
   #dead = false;
 
   /** @param onEnd - told once, when the service is killed by a watch or by {@link kill} */
@@ -57,6 +60,8 @@ export class Life {
       if ('closeAllConnections' in server) (server as Server & { closeAllConnections(): void }).closeAllConnections();
     }
     for (const agent of this.#agents) void agent.destroy().catch(() => {});
+    for (const session of this.#sessions) cutWithoutWord(session);
+    this.#sessions.clear();
     this.#agents.clear();
     this.#servers.clear();
     // Not within the life that ended.
@@ -64,9 +69,14 @@ export class Life {
   }
 
   /** @internal */
-  owns(what: { agent: Dispatcher } | { server: Server }): void {
+  owns(what: { agent: Dispatcher } | { server: Server } | { session: ClientHttp2Session }): void {
     if ('agent' in what) this.#agents.add(what.agent);
-    else this.#servers.add(what.server);
+    else if ('server' in what) this.#servers.add(what.server);
+    else {
+      const { session } = what;
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    }
   }
 }
 
@@ -114,6 +124,37 @@ function guarded(life: Life, call: OutsideCall, inner: Handler): Handler {
   };
 }
 
+const streams = new WeakMap<ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
+
+/** Cuts a connection of watches; nobody who listened to it is told. */
+function cutWithoutWord(session: ClientHttp2Session): void {
+  for (const emitter of [session, ...(streams.get(session) ?? [])]) emitter.removeAllListeners().on('error', () => {});
+  session.destroy();
+}
+
+/** Connections over HTTP/2 of a living service, its watches, belong to it. */
+function ownSessions(): void {
+  const { connect } = http2;
+  http2.connect = ((...args: unknown[]) => {
+    const session = (connect as (...a: unknown[]) => ClientHttp2Session)(...args);
+    const life = currentLife();
+    if (!life) return session;
+    const own = new Set<http2.ClientHttp2Stream>();
+    streams.set(session, own);
+    const { request } = session;
+    session.request = (...a) => {
+      const stream = request.apply(session, a);
+      own.add(stream);
+      stream.once('close', () => own.delete(stream));
+      return stream;
+    };
+    life.owns({ session });
+    if (life.dead) cutWithoutWord(session);
+    return session;
+  }) as typeof connect;
+  syncBuiltinESMExports();
+}
+
 let installed = false;
 
 /** Puts lives between all services of this process and the outside. Once for the process; harmless for code that runs for nobody. */
@@ -139,6 +180,7 @@ export function installLives(): void {
     }
     return dispatch.call(this, options, guarded(life, call, handler as Handler));
   };
+  ownSessions();
   const { listen } = Server.prototype;
   Server.prototype.listen = function (this: Server, ...args: unknown[]) {
     currentLife()?.owns({ server: this });

@@ -1,9 +1,8 @@
-import type { Machine } from '@shoto/api';
+import { findCondition, type Machine } from '@shoto/api';
 import { $ } from 'zx';
-import { inMachine } from '../../lab/openstack.ts';
 import { until } from '../../poll.ts';
 import { etcdIsHealthy } from '../etcd.ts';
-import { type ClusterScene, expectThat } from '../scene.ts';
+import { type ClusterScene, expectThat, inside } from '../scene.ts';
 import { machinesIn, settled } from './look.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -35,7 +34,12 @@ export async function workerPoweredOff(scene: ClusterScene, traffic: Traffic): P
     10 * MINUTES,
     1_000,
   );
-  const names = await settled(scene, 'default', 2, 10 * MINUTES);
+  // That it runs again is not enough: its node says Ready from before for some time yet.
+  const isOver = (m: Machine): boolean =>
+    findCondition(m.status?.health.conditions, 'Remediation')?.reason === 'Recovered';
+  const names = await settled(scene, 'default', 2, 10 * MINUTES, (machines) =>
+    machines.some((m) => m.metadata.uid === worker.metadata.uid && isOver(m)),
+  );
   const after = (await machinesIn(scene, 'default')).find((m) => m.metadata.name === worker.metadata.name);
   expectThat(after?.status?.server.id === idOf(worker), `${worker.metadata.name} was replaced, not started`);
   const { asked, failed } = traffic.take();
@@ -47,11 +51,12 @@ export async function workerPoweredOff(scene: ClusterScene, traffic: Traffic): P
 export async function workerBroken(scene: ClusterScene): Promise<void> {
   expectThat(scene.lab !== undefined, 'machines are broken from inside: in the lab only');
   const worker = (await machinesIn(scene, 'default'))[0]!;
-  await inMachine(scene.lab, idOf(worker), [
+  const broken = await inside(scene.lab, worker, [
     'sh',
     '-c',
-    'systemctl disable --now kubelet; rm -f /usr/bin/kubelet /etc/systemd/system/kubelet.service',
+    'systemctl disable --now kubelet && rm /usr/bin/kubelet /etc/systemd/system/kubelet.service',
   ]);
+  expectThat(broken.code === 0, `the kubelet of ${worker.metadata.name} could not be taken away: ${broken.stderr}`);
   scene.say(`the kubelet of ${worker.metadata.name} is gone for good`);
   await until(
     'the machine goes',

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createKeyPair } from '@shoto/pki';
 import { ApiFaults } from './core/api-faults.ts';
 import { SimulatorClock } from './core/clock.ts';
 import { Random } from './core/random.ts';
+import { createKubernetesServer, type KubernetesServer } from './kubernetes/http/serve.ts';
 import { type ApiServer, createApiServer } from './kubernetes/index.ts';
 import { orderedFault } from './kubernetes/ordered-faults.ts';
 import { Machines } from './machines/index.ts';
@@ -29,7 +29,7 @@ interface RunningSimulator {
 interface Management {
   url: string;
   api: ApiServer;
-  server: Server;
+  served: KubernetesServer;
 }
 
 /** The management cluster's API: kept on disk, with users by token. */
@@ -48,11 +48,11 @@ async function startManagement(c: NonNullable<SimulatorConfig['management']>, fa
     rootCa: cert,
     intercept: (r) => orderedFault(faults, () => ['management'], r),
   });
-  const server = createServer(
-    { cert, key: readFileSync(c.keyFile, 'utf8'), minVersion: 'TLSv1.2' },
+  const served = createKubernetesServer(
+    { cert, key: readFileSync(c.keyFile, 'utf8') },
     (request, response) => void api.handle(request, response),
   );
-  server.keepAliveTimeout = 60_000;
+  const { server } = served;
   const { address, port } = c.listen;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (e: Error) =>
@@ -65,7 +65,7 @@ async function startManagement(c: NonNullable<SimulatorConfig['management']>, fa
     );
     server.listen(port, address, resolve);
   });
-  return { url: `https://${address}:${(server.address() as AddressInfo).port}`, api, server };
+  return { url: `https://${address}:${(server.address() as AddressInfo).port}`, api, served };
 }
 
 /** Starts the registry. */
@@ -127,8 +127,8 @@ export async function startSimulator(config: SimulatorConfig, say: (what: string
       await registry?.registry.close();
       if (!management) return;
       management.api.close();
-      management.server.close();
-      management.server.closeAllConnections();
+      management.served.server.close();
+      management.served.cut();
     },
   };
 }

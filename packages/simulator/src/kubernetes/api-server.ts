@@ -16,6 +16,7 @@ import { type DeprecatedApi, handlePath, type PathOptions } from './http/paths.t
 import { type RequestInfo, requestInfo } from './http/request-info.ts';
 import { handleResource, targetOf } from './http/resource-handler.ts';
 import { send, sendError, sendText } from './http/respond.ts';
+import { cutOff } from './http/serve.ts';
 import { bindTo, handleSubresource, type SubresourceOptions } from './http/subresources.ts';
 import { LocalResource, type LocalType } from './local-client.ts';
 import { checkKind } from './operations/checks.ts';
@@ -230,10 +231,10 @@ export class ApiServer {
       this.streams.add(end);
       response.on('close', () => this.streams.delete(end));
     } else if (fault === 'reset') {
-      request.socket.destroy();
+      cutOff(request, response);
     } else if (fault === 'lostAnswer') {
       const lose = (): ServerResponse => {
-        request.socket.destroy();
+        cutOff(request, response);
         return response;
       };
       Object.assign(response, { end: lose, write: () => lose() && false });

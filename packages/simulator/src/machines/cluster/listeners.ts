@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createKubernetesServer, type KubernetesServer } from '../../kubernetes/http/serve.ts';
 import type { Passage } from '../../kubernetes/index.ts';
 import type { SimulatedCluster } from './cluster.ts';
 
@@ -27,7 +27,7 @@ export interface Served {
 export type Cut = 'refuse' | 'hang';
 
 interface Listener extends Served {
-  tls: TlsServer | undefined;
+  tls: KubernetesServer | undefined;
   server: Server | undefined;
   sockets: Map<Socket, Front>;
   /** The API server that each client is connected to, by the client's own address and port. */
@@ -119,21 +119,19 @@ export class Listeners {
     const { cluster } = listener;
     const { certificate, key } = await cluster.serving();
     if (listener.closed) return;
-    const tls = createTlsServer(
+    const tls = createKubernetesServer(
       {
         cert: certificate,
         key,
         ca: cluster.seed.ca.certificate,
         requestCert: true,
         rejectUnauthorized: false,
-        minVersion: 'TLSv1.2',
       },
       (request, response) => void this.#answer(listener, request, response),
     );
-    tls.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    tls.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void cluster.server.handleUpgrade(request, socket, head, passageOf(listener, request));
     });
-    tls.keepAliveTimeout = 60_000;
     // A server of its own before that of TLS: what is swallowed must not even shake hands.
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
@@ -151,7 +149,7 @@ export class Listeners {
         listener.sockets.delete(socket);
         listener.peers.delete(peer);
       });
-      tls.emit('connection', socket);
+      tls.server.emit('connection', socket);
     });
     listener.tls = tls;
     listener.server = server;
@@ -189,6 +187,6 @@ function drop(listener: Listener, which: (front: Front) => boolean): void {
 function end(listener: Listener): void {
   listener.closed = true;
   listener.server?.close();
-  listener.tls?.closeAllConnections();
+  listener.tls?.cut();
   drop(listener, () => true);
 }
