@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import http2, { type ClientHttp2Session } from 'node:http2';
 import { syncBuiltinESMExports } from 'node:module';
-import { Server } from 'node:net';
+import { Server, type Socket } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 
 /** A request that a service sends to somebody outside of it. */
@@ -57,7 +57,8 @@ export class Life {
     this.#dead = true;
     for (const server of this.#servers) {
       server.close();
-      if ('closeAllConnections' in server) (server as Server & { closeAllConnections(): void }).closeAllConnections();
+      // All of them: a server knows only those of its connections that have shaken hands.
+      for (const socket of accepted.get(server) ?? []) socket.destroy();
     }
     for (const agent of this.#agents) void agent.destroy().catch(() => {});
     for (const session of this.#sessions) cutWithoutWord(session);
@@ -124,6 +125,8 @@ function guarded(life: Life, call: OutsideCall, inner: Handler): Handler {
   };
 }
 
+/** Connections that a server has taken. */
+const accepted = new WeakMap<Server, Set<Socket>>();
 const streams = new WeakMap<ClientHttp2Session, Set<http2.ClientHttp2Stream>>();
 
 /** Cuts a connection of watches; nobody who listened to it is told. */
@@ -183,7 +186,16 @@ export function installLives(): void {
   ownSessions();
   const { listen } = Server.prototype;
   Server.prototype.listen = function (this: Server, ...args: unknown[]) {
-    currentLife()?.owns({ server: this });
+    const life = currentLife();
+    if (life) {
+      const sockets = new Set<Socket>();
+      accepted.set(this, sockets);
+      this.on('connection', (socket) => {
+        sockets.add(socket);
+        socket.once('close', () => sockets.delete(socket));
+      });
+      life.owns({ server: this });
+    }
     return (listen as (...a: unknown[]) => Server).apply(this, args);
   } as typeof listen;
 }

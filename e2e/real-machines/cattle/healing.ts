@@ -56,7 +56,7 @@ export async function workerBroken(scene: ClusterScene): Promise<void> {
     '-c',
     'systemctl disable --now kubelet && rm /usr/bin/kubelet /etc/systemd/system/kubelet.service',
   ]);
-  expectThat(broken.code === 0, `the kubelet of ${worker.metadata.name} could not be taken away: ${broken.stderr}`);
+  expectThat(broken.exitCode === 0, `the kubelet of ${worker.metadata.name} could not be taken away: ${broken.stderr}`);
   scene.say(`the kubelet of ${worker.metadata.name} is gone for good`);
   await until(
     'the machine goes',

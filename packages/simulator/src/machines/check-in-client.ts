@@ -52,8 +52,7 @@ export class CheckInClient {
           port: this.#url.port || 443,
           path,
           method: 'POST',
-          signal,
-          timeout: ANSWER_MS,
+          signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
           headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
         },
         (answer) => {
@@ -69,7 +68,6 @@ export class CheckInClient {
           });
         },
       );
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
       sent.on('error', reject);
       sent.end(text);
     });
