@@ -90,6 +90,8 @@ export class DriftWatches {
       type,
       labelSelector: ADDON_LABEL,
       metadataOnly: true,
+      // Beginning anew is a request for each kind; whether the connection lives is known without.
+      watchSeconds: 1800,
       trim,
       onError: (e) => this.#o.onError(uid, e),
       onChange: (_key, now, before) => {
