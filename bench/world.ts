@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectionFromKubeconfig, KubeClient } from '@shoto/kube';
 import { SERVICES, type System, startSystem } from '@shoto/supervisor';
 import { type ManagementCluster, startManagementCluster } from '../e2e/lab/management-cluster.ts';
+import { CAN_BE_LOOKED_INTO } from './heap.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuOf, growth, type Processes, sumOf } from './processes.ts';
 import { STORM_ENV } from './scenarios/storm-env.ts';
@@ -46,7 +47,7 @@ export async function startBenchWorld(o: BenchOptions, say: (text: string) => vo
     const system = await startSystem({
       dir,
       ...(management ? { management } : {}),
-      env: { ...profiling(o.profileDir), ...(o.scenario === 'storm' ? STORM_ENV : {}) },
+      env: { NODE_OPTIONS: nodeOptions(o.profileDir), ...(o.scenario === 'storm' ? STORM_ENV : {}) },
       inlineAddons: ['flannel'],
       // Quotas are no part of what is measured.
       simulator: { openstack: { latency: { profile: o.latency }, quotas: { default: UNLIMITED } } },
@@ -95,10 +96,10 @@ const UNLIMITED = {
 };
 
 /** Node writes a profile of each process into this folder when it ends. */
-function profiling(dir: string | undefined): Record<string, string> {
-  if (!dir) return {};
-  mkdirSync(dir, { recursive: true });
-  return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${dir}` };
+function nodeOptions(profileDir: string | undefined): string {
+  if (!profileDir) return CAN_BE_LOOKED_INTO;
+  mkdirSync(profileDir, { recursive: true });
+  return `${CAN_BE_LOOKED_INTO} --cpu-prof --cpu-prof-dir=${profileDir}`;
 }
 
 const administrator = async (kubeconfig: string): Promise<KubeClient> =>

@@ -7,16 +7,18 @@ replaces() {
     block || /^replace / { sub(/^replace /, ""); sub(/\/\/.*/, ""); if ($0 !~ /=> \.\.?\//) print "replace " $0 }' "$(module_dir "$1")/go.mod"
 }
 
-# addon NAME VERSION MODULE@VERSION [-X VARIABLE=VALUE | -tags TAGS]… COMMAND_DIRECTORY… → DIR/addons/NAME/VERSION/bin
+# addon NAME VERSION MODULE@VERSION [-X VARIABLE=VALUE | -tags TAGS | -with MODULE@VERSION]… COMMAND_DIRECTORY… → DIR/addons/NAME/VERSION/bin
+# -with: a module that it takes from its own tree, as it was published of the same version
 addon() {
-  local name=$1 version=$2 module=$3 dir=$OUT/addons/$1/$2/bin flags='-s -w' tags=() packages=() wanted=(); shift 3
+  local name=$1 version=$2 module=$3 dir=$OUT/addons/$1/$2/bin flags='-s -w' tags=() packages=() wanted=() with=("$3"); shift 3
   while [ $# -gt 0 ]; do case $1 in
     -X) flags+=" -X $2"; shift ;;
     -tags) tags=(-tags "$2"); shift ;;
+    -with) with+=("$2"); shift ;;
     *) packages+=("${module%@*}${1:+/$1}"); wanted+=("$([ -n "$1" ] && basename "$1" || echo "$name")") ;;
   esac; shift; done
   missing "$dir" "${wanted[@]}" || return 0
-  replaces "$module" | go_module "$name-$version" "$module"
+  replaces "$module" | go_module "$name-$version" "${with[@]}"
   go_build "$name-$version" "$dir" "${tags[@]}" -ldflags "$flags" "${packages[@]}"
 }
 
@@ -30,9 +32,9 @@ addon_image() {
   LINK=${name}_$tag image addons "$name" "$tag" -r "$reference" "${options[@]}" "$(layer_of "$name" "$where" "$@")"
 }
 
-# csi_sidecar IMAGE VERSION MODULE: one of the CSI project's, whose command has the image's name
+# csi_sidecar IMAGE VERSION MODULE [-with MODULE@VERSION]: one of the CSI project's, whose command has the image's name
 csi_sidecar() {
-  addon "$1" "$2" "$3@$2" -X "main.version=$2" "cmd/$1"
+  addon "$1" "$2" "$3@$2" "${@:4}" -X "main.version=$2" "cmd/$1"
   addon_image "registry.k8s.io/sig-storage/$1:$2" . -e "/$1" "$WORK/base" -- "$OUT/addons/$1/$2/bin/$1"
 }
 
@@ -72,7 +74,8 @@ addons() {
   done
   csi_sidecar csi-resizer "$CSI_RESIZER" github.com/kubernetes-csi/external-resizer
   for bin in csi-snapshotter snapshot-controller; do
-    csi_sidecar $bin "$CSI_SNAPSHOTTER" github.com/kubernetes-csi/external-snapshotter/v8
+    csi_sidecar $bin "$CSI_SNAPSHOTTER" github.com/kubernetes-csi/external-snapshotter/v8 \
+      -with "github.com/kubernetes-csi/external-snapshotter/client/v8@$CSI_SNAPSHOTTER"
   done
   for version in "${METRICS_SERVER[@]}"; do
     addon metrics-server "$version" "sigs.k8s.io/metrics-server@$version" -X "k8s.io/client-go/pkg/version.gitVersion=$version" cmd/metrics-server
