@@ -11,6 +11,8 @@ export interface ClusterMemory extends HealthMemory {
   inventories: Map<string, Inventory> | undefined;
   /** What this process applied whole, by addon: it need not do so again while health is waited for. */
   applied: Map<string, { input: string; items: Item[]; conflicts: Conflict[]; at: number }>;
+  /** Of what is not rolled out in time, which pod does not run and why, by addon: a late rollout is looked at often, and its pods are not. */
+  latePods: Map<string, { problem: string; said: string | undefined; at: number }>;
   /** Identities of objects that may have drifted, by addon. */
   dirty: Map<string, Set<string>>;
   /** When everything of an addon is compared next, milliseconds since the epoch. */
@@ -29,6 +31,7 @@ export class Memory {
       known = {
         inventories: undefined,
         applied: new Map(),
+        latePods: new Map(),
         dirty: new Map(),
         slowPassAt: new Map(),
         health: new Map(),

@@ -37,6 +37,7 @@ export async function uninstall(
       memory.inventories?.delete(addon);
     }
     memory.applied.delete(addon);
+    memory.latePods.delete(addon);
     memory.dirty.delete(addon);
     memory.slowPassAt.delete(addon);
     memory.health.delete(addon);

@@ -4,8 +4,9 @@ import { applyAll } from '../apply/apply.ts';
 import { keepCrdRights } from '../apply/crd-rights.ts';
 import { type Inventory, type Item, idOf, itemOf, union, writeInventory } from '../apply/inventory.ts';
 import { prune, toPrune } from '../apply/prune.ts';
-import { firstProblem } from '../health/check.ts';
+import { type Failing, firstFailing } from '../health/check.ts';
 import { knownHealth } from '../health/known.ts';
+import { ailingPod } from '../health/pods.ts';
 import { applyContext, type Pass, type Target, type Wish } from './context.ts';
 import { failureOf } from './failure.ts';
 import { ignoredOf, renderedFor } from './rendered.ts';
@@ -13,6 +14,8 @@ import type { Standing } from './standing.ts';
 
 /** A first installation that takes longer than its bundle allows goes on; it is looked at so often. */
 const LATE_MS = 30_000;
+/** The pods of what is late are looked at so often, and when its counts have changed. */
+const LATE_PODS_MS = 300_000;
 
 /**
  * Applies a target where it is not applied, asks for its health, and settles it. An update that cannot be applied, or is not healthy in time, is given
@@ -38,17 +41,18 @@ export async function bringUp(p: Pass, w: Wish, target: Target): Promise<Standin
   const inventory = p.memory.inventories!.get(name)!;
   // What changes from now on is looked at once more, when it runs.
   p.memory.health.set(name, knownHealth(inventory));
-  const problem = await firstProblem(
+  const failing = await firstFailing(
     { client: p.workload, finder: p.d.finder, version: p.version, signal: p.signal },
     content.manifest.health.checks,
   );
-  if (problem === undefined) {
+  if (!failing) {
     const { conflicts } = p.memory.applied.get(name)!;
     const done = settled(name, version, await settle(p, name, target, content, inventory));
     return { ...done, drift: { of: undefined, drifted: [], conflicts } };
   }
   const { timeoutSeconds } = content.manifest.health;
   const late = p.d.now() - inventory.since > timeoutSeconds * 1000;
+  const problem = late ? await withPod(p, name, target, failing) : failing.message;
   if (late && mayGoBack(inventory, target))
     return givenUp(p, w, target, {
       reason: 'NotHealthyInTime',
@@ -69,6 +73,19 @@ export async function bringUp(p: Pass, w: Wish, target: Target): Promise<Standin
     : { ...base, behind, problem: { reason: 'RollingOut', message: problem, terminal: false } };
 }
 
+/** What is not healthy in time, with the first of its pods that does not run. */
+async function withPod(p: Pass, name: string, { confidential }: Target, failing: Failing): Promise<string> {
+  const { message: problem, object } = failing;
+  const { latePods } = p.memory;
+  let known = latePods.get(name);
+  if (known?.problem !== problem || p.d.now() - known.at >= LATE_PODS_MS) {
+    const said = await ailingPod({ client: p.workload, signal: p.signal, confidential }, object);
+    known = { problem, said, at: p.d.now() };
+    latePods.set(name, known);
+  }
+  return known.said ? `${problem}; ${known.said}` : problem;
+}
+
 /** Whether there is something else to go back to: Secrets and facts are as they are now for what was good, too. */
 const mayGoBack = ({ good }: Partial<Inventory> = {}, target: Target): boolean =>
   good !== undefined &&
@@ -77,6 +94,7 @@ const mayGoBack = ({ good }: Partial<Inventory> = {}, target: Target): boolean =
 function givenUp(p: Pass, w: Wish, target: Target, why: { reason: string; message: string }): Standing {
   const { name } = w.wanted;
   p.memory.applied.delete(name);
+  p.memory.latePods.delete(name);
   const failed = failureOf(p, w, target, why);
   return {
     name,
@@ -153,5 +171,6 @@ async function settle(
     good: { bundle: target.bundle.metadata.name, input: target.input, digest, values: target.own },
   });
   p.memory.dirty.delete(name);
+  p.memory.latePods.delete(name);
   return done;
 }

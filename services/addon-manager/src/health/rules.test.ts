@@ -21,9 +21,25 @@ describe('the health of', () => {
       'has 2 of 3 pods available',
     ],
     ['DaemonSet', seen({ desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 }), undefined],
-    ['Deployment', seen({ updatedReplicas: 1, availableReplicas: 2 }), 'has 1 of 2 pods available'],
-    ['Deployment', seen({ updatedReplicas: 2, availableReplicas: 2 }), undefined],
-    ['StatefulSet', { spec: {}, status: { observedGeneration: 2 } }, 'has 0 of 1 pods available'],
+    [
+      'DaemonSet',
+      seen({ desiredNumberScheduled: 5, updatedNumberScheduled: 1, numberAvailable: 4 }),
+      'has 1 of 5 pods updated, and 4 available',
+    ],
+    [
+      'Deployment',
+      seen({ replicas: 3, updatedReplicas: 1, availableReplicas: 2 }),
+      'has 1 of 2 pods updated, and 2 available',
+    ],
+    [
+      'Deployment',
+      seen({ replicas: 3, updatedReplicas: 2, availableReplicas: 2 }),
+      'has 1 old pod left beside 2 of 2 updated',
+    ],
+    ['Deployment', seen({ replicas: 2, updatedReplicas: 2, availableReplicas: 1 }), 'has 1 of 2 pods available'],
+    ['Deployment', seen({ replicas: 2, updatedReplicas: 2, availableReplicas: 2 }), undefined],
+    ['StatefulSet', { spec: {}, status: { observedGeneration: 2 } }, 'has 0 of 1 pods updated, and 0 available'],
+    ['StatefulSet', seen({ replicas: 2, updatedReplicas: 2, availableReplicas: 1 }), 'has 1 of 2 pods available'],
     ['Job', {}, 'is not complete yet'],
     [
       'Job',

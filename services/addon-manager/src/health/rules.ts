@@ -8,6 +8,7 @@ interface Looked extends KubeObject {
     desiredNumberScheduled?: number;
     updatedNumberScheduled?: number;
     numberAvailable?: number;
+    replicas?: number;
     updatedReplicas?: number;
     availableReplicas?: number;
     conditions?: { type: string; status: string; message?: string }[];
@@ -36,25 +37,45 @@ function celProblem(cel: string, message: string | undefined, object: KubeObject
   }
 }
 
-function rolledOut(o: Looked, want: number, updated: number, available: number): string | undefined {
+interface Counts {
+  want: number;
+  /** Pods (of a DaemonSet: nodes with one) that are as the object says now. */
+  updated: number;
+  /** Pods that serve, whether they are updated or not. */
+  available: number;
+  /** Pods of before that are there beside those that are wanted. */
+  old?: number;
+}
+
+function rolledOut(o: Looked, { want, updated, available, old = 0 }: Counts): string | undefined {
   if ((o.status?.observedGeneration ?? 0) < (o.metadata.generation ?? 0))
     return 'was not looked at by its controller yet';
-  if (updated < want || available < want) return `has ${Math.min(updated, available)} of ${want} pods available`;
+  if (updated < want) return `has ${updated} of ${want} pods updated, and ${available} available`;
+  // Those that are available may be the old ones: of a Deployment they stay until others take their place.
+  if (old > 0) return `has ${old} old ${old === 1 ? 'pod' : 'pods'} left beside ${updated} of ${want} updated`;
+  if (available < want) return `has ${available} of ${want} pods available`;
   return undefined;
 }
 
 const condition = (o: Looked, type: string) => o.status?.conditions?.find((c) => c.type === type);
 const has = (type: string, otherwise: string) => (o: Looked) =>
   condition(o, type)?.status === 'True' ? undefined : otherwise;
-const replicated = (o: Looked) =>
-  rolledOut(o, o.spec?.replicas ?? 1, o.status?.updatedReplicas ?? 0, o.status?.availableReplicas ?? 0);
+const replicated = (o: Looked): Counts => ({
+  want: o.spec?.replicas ?? 1,
+  updated: o.status?.updatedReplicas ?? 0,
+  available: o.status?.availableReplicas ?? 0,
+});
 
 const RULES: Record<string, (o: Looked) => string | undefined> = {
-  Deployment: replicated,
-  StatefulSet: replicated,
+  Deployment: (o) => {
+    const counts = replicated(o);
+    return rolledOut(o, { ...counts, old: (o.status?.replicas ?? 0) - counts.updated });
+  },
+  StatefulSet: (o) => rolledOut(o, replicated(o)),
   DaemonSet: (o) => {
     const want = o.status?.desiredNumberScheduled ?? 0;
-    const behind = rolledOut(o, want, o.status?.updatedNumberScheduled ?? 0, o.status?.numberAvailable ?? 0);
+    const updated = o.status?.updatedNumberScheduled ?? 0;
+    const behind = rolledOut(o, { want, updated, available: o.status?.numberAvailable ?? 0 });
     return behind ?? (want === 0 ? 'has no node to run on yet' : undefined);
   },
   Job: (o) => {

@@ -2,7 +2,7 @@ import { type Condition, findCondition } from '@shoto/api';
 import { KubeError } from '@shoto/kube';
 import type { Pass, Wish } from '../addon/context.ts';
 import type { Standing } from '../addon/standing.ts';
-import { firstProblem } from './check.ts';
+import { firstFailing } from './check.ts';
 import { healthOf, type KnownHealth, knownHealth } from './known.ts';
 
 /** What is not well for so long is said: a pod that starts anew, or a node, is no news. That it is well again is said at once. */
@@ -60,9 +60,9 @@ async function look(p: Pass, known: KnownHealth, id: string): Promise<boolean> {
   const { workload: client, version, signal } = p;
   known.changed.delete(id);
   try {
-    const message = await firstProblem({ client, finder: p.d.finder, version, signal }, known.checks.get(id) ?? []);
-    if (message === undefined) known.problems.delete(id);
-    else known.problems.set(id, { message, since: known.problems.get(id)?.since ?? p.d.now() });
+    const failing = await firstFailing({ client, finder: p.d.finder, version, signal }, known.checks.get(id) ?? []);
+    if (!failing) known.problems.delete(id);
+    else known.problems.set(id, { message: failing.message, since: known.problems.get(id)?.since ?? p.d.now() });
     return true;
   } catch (e) {
     known.changed.add(id);
