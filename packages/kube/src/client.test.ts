@@ -57,6 +57,28 @@ describe('requests', () => {
     ).toBe(true);
   });
 
+  it.each(['http/1.1', 'h2'] as const)(
+    'has a connection of its own for a request that asks for it, over %s',
+    async (protocol) => {
+      const server = await startFakeApi(protocol);
+      const ports: (number | undefined)[] = [];
+      server.intercept = (_, res) => {
+        ports.push(res.socket?.remotePort);
+        res.end('ok');
+        return true;
+      };
+      const connection = { server: server.url, ...(server.ca ? { ca: server.ca } : {}) };
+      const own = new KubeClient({ connection, userAgent: 'shoto-test/1', maxSockets: 1 });
+      const o = { freshConnection: true };
+      for (const more of [{}, {}, o, o]) expect((await own.raw('GET', '/metrics', undefined, more)).body).toBe('ok');
+      const [kept, again, fresh, other] = ports;
+      expect(again).toBe(kept);
+      expect(new Set([kept, fresh, other]).size).toBe(3);
+      await own.close();
+      await server.close();
+    },
+  );
+
   it('lists all pages', async () => {
     for (let i = 0; i < 1_203; i++) api.put(IN_A, { metadata: { name: `m${i}`, namespace: 'a' } });
     expect(await client.listAll(MACHINES)).toHaveLength(1_203);

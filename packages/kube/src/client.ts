@@ -233,12 +233,13 @@ export class KubeClient {
    * Any request. The answer's body is text.
    * @param path - with query, from the server's root
    * @param body - sent as JSON, or as it is when it is a string
+   * @param o.freshConnection - on a connection of its own, which a load balancer may lead to another server than the kept one
    */
   async raw(
     method: string,
     path: string,
     body?: unknown,
-    o: CallOptions & { contentType?: string; accept?: string } = {},
+    o: CallOptions & { contentType?: string; accept?: string; freshConnection?: boolean } = {},
   ): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: string }> {
     return await this.#text(method, verbOf(method), path, o, body, o.contentType, o.accept);
   }
@@ -317,7 +318,7 @@ export class KubeClient {
     method: string,
     verb: RequestEvent['verb'],
     path: string,
-    o: CallOptions,
+    o: CallOptions & { freshConnection?: boolean },
     body?: unknown,
     contentType = 'application/json',
     accept?: string,
@@ -333,6 +334,7 @@ export class KubeClient {
       headersTimeoutMs: timeoutMs,
       bodyTimeoutMs: timeoutMs,
       ...(accept ? { accept } : {}),
+      ...(o.freshConnection ? { freshConnection: true } : {}),
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body), contentType }),
     });
     try {

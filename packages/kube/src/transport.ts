@@ -31,6 +31,8 @@ export interface Send {
   contentType?: string;
   accept?: string;
   signal?: AbortSignal;
+  /** It gets a connection that is made for it and closed after it: behind a load balancer it may lead to another server. */
+  freshConnection?: boolean;
   /** Until the first byte of the answer. */
   headersTimeoutMs: number;
   /** Silence within the body. */
@@ -156,7 +158,9 @@ export class Transport implements WatchVia {
     let aborted = false;
     try {
       const headers = await this.headers(r, loginAgain);
-      agent = this.#agent(r.verb === 'watch' ? 'watches' : 'requests');
+      agent = r.freshConnection
+        ? this.#newAgent({ connections: 1 })
+        : this.#agent(r.verb === 'watch' ? 'watches' : 'requests');
       const answer = await agent.request({
         origin: this.#origin,
         path: this.#prefix + r.path,
@@ -178,6 +182,8 @@ export class Transport implements WatchVia {
       if (error.reason === 'Timeout') this.#retire(agent);
       throw error;
     } finally {
+      // Ends when its answer was read.
+      if (r.freshConnection) this.#retire(agent);
       this.#o.gate?.leave(aborted ? undefined : status !== 0);
       this.#o.onRequest?.({
         method: r.method,
@@ -244,17 +250,19 @@ export class Transport implements WatchVia {
     const known = this.#agents[kind];
     if (known) return known;
     const keepAlive = this.#o.keepAliveMs ?? 55_000;
-    const agent = new Agent({
-      // One connection carries all requests, where the server can; `pipelining` stays unset, so that HTTP/1.1 sends one at a time.
-      allowH2: true,
+    const agent = this.#newAgent({
       ...(kind === 'requests' ? { connections: this.#o.maxSockets ?? 16 } : {}),
       keepAliveTimeout: keepAlive,
       keepAliveMaxTimeout: keepAlive,
-      connect: { preferH2: true, ...this.#tls() },
     });
     this.#agents[kind] = agent;
     if (kind === 'requests') this.#letGoUnused(agent, keepAlive);
     return agent;
+  }
+
+  #newAgent(o: Agent.Options): Agent {
+    // One connection carries all requests, where the server can; `pipelining` stays unset, so that HTTP/1.1 sends one at a time.
+    return new Agent({ allowH2: true, connect: { preferH2: true, ...this.#tls() }, ...o });
   }
 
   /** An agent holds some 30 kB without any socket; with a thousand clusters that are only watched, this is most of what they cost. */

@@ -108,6 +108,8 @@ export const cutSchema = z
 /** Deprecated APIs that somebody is to have asked for. */
 export const deprecatedSchema = z.strictObject({
   cluster: z.string().min(1),
+  /** The machine whose API server alone was asked; without it all were. */
+  machine: z.string().min(1).optional(),
   apis: z
     .array(
       z.strictObject({

@@ -155,7 +155,7 @@ describe('what a workload cluster tells', () => {
   it('of what is in the way of an upgrade is for cluster-api', async () => {
     s.workload(ready).onRaw = () => ({ status: 200, body: '' });
     const { status, body } = await ask('upgrade-checks', 'cluster-api', { to: 'v1.36.3' });
-    expect([status, body]).toEqual([200, { deprecatedApis: [], budgets: [] }]);
+    expect([status, body]).toEqual([200, { deprecatedApis: [], budgets: [], apiServers: { asked: 1, of: 1 } }]);
     expect((await ask('upgrade-checks', 'provisioner', { to: 'v1.36.3' })).status).toBe(403);
     expect((await ask('upgrade-checks', 'cluster-api', { to: 'v1.36.3' }, 'tenant-a/none')).status).toBe(404);
     expect((await ask('upgrade-checks', 'cluster-api', { to: 'latest' })).status).toBe(422);

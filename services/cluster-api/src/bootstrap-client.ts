@@ -58,9 +58,10 @@ const UpgradeChecks = z.object({
     }),
   ),
   budgets: z.array(z.object({ namespace: z.string(), name: z.string(), message: z.string() })),
+  apiServers: z.object({ asked: z.number(), of: z.number() }).optional(),
   unreachable: z.string().optional(),
 });
-/** APIs in use that the target has no more, and PodDisruptionBudgets that allow nothing; `unreachable` says why it is not known. */
+/** APIs in use that the target has no more, as so many API servers tell, and PodDisruptionBudgets that allow nothing; `unreachable` says why it is not known. */
 export type UpgradeChecks = z.output<typeof UpgradeChecks>;
 
 /** It asks the workload cluster, which may be slow. */

@@ -122,6 +122,7 @@ const versionOf = (name: string, release: KubernetesRelease | undefined): string
 /** What stands in the way in the cluster, in words. Pure. @param upgrades - whether the API server becomes another one */
 export function saidOf(checks: UpgradeChecks, upgrades: boolean): Said {
   const apis = upgrades ? checks.deprecatedApis : [];
+  const { asked, of } = checks.apiServers ?? { asked: 0, of: 0 };
   return {
     blockers: [
       ...apis.map((a) => ({
@@ -131,10 +132,17 @@ export function saidOf(checks: UpgradeChecks, upgrades: boolean): Said {
       })),
       ...checks.budgets.map((b) => ({ reason: 'DisruptionBudget', message: b.message })),
     ],
-    notes: checks.unreachable
-      ? [
-          `APIs in use that the new release has no more, and PodDisruptionBudgets, are not known: the cluster does not answer (${checks.unreachable})`,
-        ]
-      : [],
+    notes: [
+      ...(checks.unreachable
+        ? [
+            `APIs in use that the new release has no more, and PodDisruptionBudgets, are not known: the cluster does not answer (${checks.unreachable})`,
+          ]
+        : []),
+      ...(upgrades && asked < of
+        ? [
+            `APIs in use that the new release has no more are known of ${asked} of ${of} API servers: each tells only what it was asked for itself, and the others could not be reached; try again`,
+          ]
+        : []),
+    ],
   };
 }

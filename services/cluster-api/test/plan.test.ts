@@ -159,6 +159,12 @@ describe('who does not answer is named, and the rest is told', () => {
     expect(p.steps).toEqual(PLAN.steps);
     expect(p.notes.at(-1)).toMatch(/are not known: the bootstrap-worker does not answer/);
   });
+  it('some of its API servers, of which each knows only what it was asked for itself', async () => {
+    told.checks = async () => ({ ...NO_CHECKS, apiServers: { asked: 2, of: 3 } });
+    expect((await plan({ release: 'v1.36.3' })).plan.notes.at(-1)).toMatch(/are known of 2 of 3 API servers/);
+    told.checks = async () => ({ ...NO_CHECKS, apiServers: { asked: 3, of: 3 } });
+    expect((await plan({ release: 'v1.36.3' })).plan.notes.join()).not.toContain('API servers');
+  });
   it('the cluster', async () => {
     told.checks = async () => ({ ...NO_CHECKS, unreachable: 'timed out' });
     expect((await plan({ release: 'v1.36.3' })).plan.notes.at(-1)).toMatch(

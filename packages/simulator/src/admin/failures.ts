@@ -69,9 +69,13 @@ export function failureHandlers(cloud: Cloud): Record<string, (call: Call) => An
       return { status: 204 };
     },
     'POST /deprecated-apis': (call) => {
-      const { cluster, apis } = check(deprecatedSchema, body(call), 'the deprecated APIs');
-      if (machines().noteDeprecated(cluster, apis) === 0)
-        throw new ConfigError('the deprecated APIs', [`cluster: there is no cluster ${cluster}`]);
+      const { cluster, apis, machine } = check(deprecatedSchema, body(call), 'the deprecated APIs');
+      if (machines().noteDeprecated(cluster, apis, machine) === 0)
+        throw new ConfigError('the deprecated APIs', [
+          machine === undefined
+            ? `cluster: there is no cluster ${cluster}`
+            : `machine: there is no cluster ${cluster} with an API server on ${machine}`,
+        ]);
       return ok({ cluster, apis: apis.length }, 202);
     },
   };

@@ -9,10 +9,11 @@ import { TokenSigner } from './auth/jwt.ts';
 import { review } from './auth/reviews.ts';
 import { bootstrap } from './bootstrap.ts';
 import { Controllers } from './controllers/controllers.ts';
+import { type DeprecatedApi, DeprecatedApis } from './http/deprecated-apis.ts';
 import type { Admission } from './http/exchange.ts';
 import { body, type Exchange } from './http/exchange.ts';
 import { OpenApiCache } from './http/openapi-cache.ts';
-import { type DeprecatedApi, handlePath, type PathOptions } from './http/paths.ts';
+import { handlePath, type PathOptions } from './http/paths.ts';
 import { type RequestInfo, requestInfo } from './http/request-info.ts';
 import { handleResource, targetOf } from './http/resource-handler.ts';
 import { send, sendError, sendText } from './http/respond.ts';
@@ -45,6 +46,8 @@ export type Intercepted =
 export interface Passage {
   /** The version that answers, where it is another than the server's own: of several servers of one cluster each has its own. */
   version?: string;
+  /** Which of several servers of one cluster answers: each counts for itself what `/metrics` tells. */
+  front?: { name: string; startedAtMs: number };
   /** The connection of a request that asks for another protocol, as Node's `upgrade` event gives it. */
   upgrade?: { socket: Duplex; head: Buffer };
 }
@@ -104,7 +107,7 @@ export class ApiServer {
   private readonly controllers: Controllers | undefined;
   private readonly disk: Disk | undefined;
   private readonly streams = new Set<() => void>();
-  private readonly deprecated = new Map<string, DeprecatedApi>();
+  private readonly deprecated = new DeprecatedApis();
 
   constructor(options: ApiServerOptions) {
     this.options = options;
@@ -133,7 +136,7 @@ export class ApiServer {
       jwks: signer ? [signer.jwk()] : [],
       issuer,
       startedAtMs: clock.now(),
-      deprecatedApis: () => this.deprecated.values(),
+      deprecatedApis: (front) => this.deprecated.of(front),
     };
     this.subresources = {
       signer,
@@ -150,9 +153,13 @@ export class ApiServer {
     return new LocalResource(this.core, type);
   }
 
-  /** Notes that somebody asked for a deprecated API: `/metrics` tells it until the server ends. */
-  noteDeprecated(api: DeprecatedApi): void {
-    this.deprecated.set(JSON.stringify(api), api);
+  /**
+   * Notes that somebody asked for a deprecated API: `/metrics` tells it until the server ends.
+   *
+   * @param front - the one of several servers that was asked; without it each tells it
+   */
+  noteDeprecated(api: DeprecatedApi, front?: string): void {
+    this.deprecated.note(api, front);
   }
 
   /** How many watches and other streams are open. */
@@ -179,7 +186,7 @@ export class ApiServer {
 
   /** Answers one request; never throws. A client certificate counts when the socket has verified it. */
   async handle(request: IncomingMessage, response: ServerResponse, passage: Passage = {}): Promise<void> {
-    const { version } = passage;
+    const { version, front } = passage;
     const upgrade = passage.upgrade && { ...passage.upgrade, taken: false };
     // A client that goes away mid-answer is no error of ours.
     response.on('error', () => undefined);
@@ -196,6 +203,7 @@ export class ApiServer {
         info,
         user,
         version,
+        front,
         upgrade,
       });
     } catch (error) {
@@ -291,7 +299,7 @@ export class ApiServer {
     const { deprecationWarning: warning, version } = target.version;
     if (warning) {
       x.response.appendHeader('warning', `299 - "${warning}"`);
-      this.noteDeprecated({ group, version, resource: plural, subresource, removedRelease: '' });
+      this.noteDeprecated({ group, version, resource: plural, subresource, removedRelease: '' }, x.front?.name);
     }
     if (computed.has(target.type.table)) return this.compute(x, plural);
     // By WebSocket these are GETs; since 1.35 that takes the right to create them too.

@@ -171,6 +171,23 @@ describe('kubeadm join of a control plane', () => {
     expect([...versions].sort()).toEqual(['v1.35.4', 'v1.36.3']);
   });
 
+  it('has API servers that tell of themselves which they are and what they were asked for', async () => {
+    await controlPlanes(3);
+    const api = { group: 'policy', version: 'v1beta1', resource: 'budgets', subresource: '', removedRelease: '1.37' };
+    expect(lab.machines.noteDeprecated('web', [api], 'cp-4')).toBe(0);
+    expect(lab.machines.noteDeprecated('web', [api], 'cp-2')).toBe(1);
+    const servers = new Map<string, boolean>();
+    await until('each API server to be asked', async () => {
+      const agent = await lab.agent('kubernetes-admin', ['kubeadm:cluster-admins']);
+      const { text } = await call(agent, lab.floating, 'GET', '/metrics');
+      agent.destroy();
+      const [, start = ''] = /^process_start_time_seconds (\S+)$/m.exec(text) ?? [];
+      servers.set(start, text.includes('apiserver_requested_deprecated_apis{group="policy",removed_release="1.37"'));
+      return servers.size === 3 ? true : undefined;
+    });
+    expect([...servers.values()].filter((told) => told)).toHaveLength(1);
+  });
+
   it('refuses a control plane that is older than the minor before its own', async () => {
     await controlPlanes(1);
     lab.bootNode('cp-2', addresses[1]!, { role: 'control-plane' }, image('v1.37.0'));

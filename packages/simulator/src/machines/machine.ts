@@ -61,6 +61,7 @@ export class Machine implements Backend {
   #silent: Ordered | undefined;
   readonly #ordered = new Map<NodeCondition | 'noPodNetwork', Ordered>();
   #serving = false;
+  #startedAtMs = 0;
   #boots = 0;
 
   constructor(server: PoweredServer, world: MachineWorld) {
@@ -91,6 +92,15 @@ export class Machine implements Backend {
   /** Of the API server that it runs. */
   get apiVersion(): string {
     return this.#disk.membership?.controlPlane?.version ?? '';
+  }
+
+  get name(): string {
+    return this.#server.name;
+  }
+
+  /** When its API server started. */
+  get startedAtMs(): number {
+    return this.#startedAtMs;
   }
 
   /** What it is in its cluster; undefined before it has joined. */
@@ -324,6 +334,7 @@ export class Machine implements Backend {
     cluster.workloads.kubeletUp(this.#facts(membership), this.#disk.node);
     if (!controlPlane) return;
     this.#serving = true;
+    this.#startedAtMs = cluster.startOfApiServer();
     const { version } = controlPlane;
     cluster.memberUp({ serverId: this.#server.id, nodeName: registration.name, address, version });
     this.#world.onChange(this);

@@ -110,10 +110,17 @@ export class Machines implements Hypervisor {
     this.#listeners.cut(address, how);
   }
 
-  /** Lets the API server of the clusters of this name say that somebody asked for deprecated APIs. @returns how many clusters there are */
-  noteDeprecated(clusterName: string, apis: readonly DeprecatedApi[]): number {
-    const clusters = [...this.#clusters.values()].filter((c) => c.name === clusterName);
-    for (const cluster of clusters) for (const api of apis) cluster.server.noteDeprecated(api);
+  /**
+   * Lets the API servers of the clusters of this name say that somebody asked for deprecated APIs.
+   *
+   * @param machine - name of the one whose API server alone was asked; without it all say so
+   * @returns how many clusters there are that have it
+   */
+  noteDeprecated(clusterName: string, apis: readonly DeprecatedApi[], machine?: string): number {
+    const has = (c: SimulatedCluster): boolean =>
+      machine === undefined || [...this.#machines.values()].some((m) => m.name === machine && m.cluster() === c);
+    const clusters = [...this.#clusters.values()].filter((c) => c.name === clusterName && has(c));
+    for (const cluster of clusters) for (const api of apis) cluster.server.noteDeprecated(api, machine);
     return clusters.length;
   }
 

@@ -46,6 +46,7 @@ export interface KubernetesControl {
         subresource: string;
         removedRelease: string;
       }[],
+      machine?: string,
     ): number;
   };
 }

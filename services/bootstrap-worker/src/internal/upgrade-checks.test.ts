@@ -25,7 +25,7 @@ const ask = (workload: FakeKube, body: unknown = { to: 'v1.36.3' }, c = cluster)
 
 describe('APIs that are asked for and will be gone', () => {
   it('are those whose last release is before the target, however long ago', () => {
-    expect(deprecatedApis(METRICS, 36)).toEqual([
+    expect(deprecatedApis([METRICS], 36)).toEqual([
       {
         group: 'flowcontrol.apiserver.k8s.io',
         version: 'v1beta3',
@@ -35,9 +35,9 @@ describe('APIs that are asked for and will be gone', () => {
       },
       { group: 'policy', version: 'v1beta1', resource: 'poddisruptionbudgets', removedRelease: '1.35' },
     ]);
-    expect(deprecatedApis(METRICS, 38)).toHaveLength(3);
-    expect(deprecatedApis(METRICS, 34)).toEqual([]);
-    expect(deprecatedApis('', 36)).toEqual([]);
+    expect(deprecatedApis([METRICS, METRICS], 38)).toHaveLength(3);
+    expect(deprecatedApis([METRICS], 34)).toEqual([]);
+    expect(deprecatedApis([''], 36)).toEqual([]);
   });
 });
 
@@ -61,6 +61,26 @@ describe('what is in the way of an upgrade', () => {
       },
     ]);
     expect(found).not.toHaveProperty('unreachable');
+  });
+
+  it('counts an API that only one of three API servers was asked for, and tells how many could be asked', async () => {
+    const three = aCluster({ controlPlane: { initialized: true } });
+    three.spec.controlPlane.count = 3;
+    const w = new FakeKube();
+    const servers = ['1.5', '2.5', '3.5'];
+    w.onRaw = () => {
+      const start = servers[(w.raws.length - 1) % servers.length];
+      return { status: 200, body: `${start === '3.5' ? METRICS : ''}process_start_time_seconds ${start}\n` };
+    };
+    const { deprecatedApis: apis, apiServers } = await ask(w, { to: 'v1.36.3' }, three);
+    expect(apis.map((a) => a.resource)).toEqual(['flowschemas', 'poddisruptionbudgets']);
+    expect(apiServers).toEqual({ asked: 3, of: 3 });
+    servers.pop();
+    expect(await ask(w, { to: 'v1.36.3' }, three)).toEqual({
+      deprecatedApis: [],
+      budgets: [],
+      apiServers: { asked: 2, of: 3 },
+    });
   });
 
   it('is not known where the API does not answer, and that is an answer', async () => {

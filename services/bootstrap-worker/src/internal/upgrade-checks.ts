@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Kube } from '../world.ts';
 import { answerInTime } from './answer-in-time.ts';
 import { type Budget, tightBudgets } from './budgets.ts';
+import { metricsOfEach } from './each-api-server.ts';
 
 /** A cluster shall go to a release: what would be in its way? */
 export const UpgradeChecksRequest = z.object({ to: z.string().min(1).max(32) });
@@ -22,6 +23,8 @@ export interface DeprecatedApi {
 export interface UpgradeChecks {
   deprecatedApis: DeprecatedApi[];
   budgets: { namespace: string; name: string; message: string }[];
+  /** How many of the API servers told what they were asked for; absent where none did. */
+  apiServers?: { asked: number; of: number };
   /** Why the cluster could not be asked; then nothing is known of the others. */
   unreachable?: string;
 }
@@ -30,14 +33,14 @@ const METRIC = /^apiserver_requested_deprecated_apis\{([^}]*)\}\s+(\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /**
- * APIs that were asked for since the API server started and are gone in a minor version.
+ * APIs that were asked for since the API servers started and are gone in a minor version, each once.
  *
- * @param metrics - text of the API server's `/metrics`
+ * @param metrics - text of each API server's `/metrics`
  * @param minor - of the target: 36 of `v1.36.3`
  */
-export function deprecatedApis(metrics: string, minor: number): DeprecatedApi[] {
-  return metrics
-    .split('\n')
+export function deprecatedApis(metrics: readonly string[], minor: number): DeprecatedApi[] {
+  const found = metrics
+    .flatMap((text) => text.split('\n'))
     .flatMap((line): DeprecatedApi[] => {
       const [, labels, value] = METRIC.exec(line) ?? [];
       if (labels === undefined || !(Number(value) > 0)) return [];
@@ -47,7 +50,8 @@ export function deprecatedApis(metrics: string, minor: number): DeprecatedApi[] 
       if (gone === undefined || Number(gone) > minor) return [];
       return [{ group, version, resource, ...(subresource ? { subresource } : {}), removedRelease }];
     })
-    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+    .map((api) => [JSON.stringify(api), api] as const);
+  return [...new Map(found)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, api]) => api);
 }
 
 function budgetInWords({ metadata, status }: Budget): UpgradeChecks['budgets'][number] {
@@ -61,7 +65,7 @@ function budgetInWords({ metadata, status }: Budget): UpgradeChecks['budgets'][n
 }
 
 /**
- * What is in the way of an upgrade. Each API server counts for itself what it was asked for, and the one that answers is the one that tells.
+ * What is in the way of an upgrade. Each API server counts for itself what it was asked for, so each is asked; how many could be is told.
  *
  * @param client - of the workload cluster
  * @throws {HttpProblem} 422 where the target is no release
@@ -74,13 +78,15 @@ export async function upgradeChecks(
   const request = UpgradeChecksRequest.safeParse(body);
   const target = request.success ? parseRelease(request.data.to) : undefined;
   if (!target) throw new HttpProblem(422, 'InvalidRequest', 'to: must be the name of a release, such as v1.36.3');
+  const of = cluster.spec.controlPlane.count;
   const found = await answerInTime(cluster, client, (workload, signal) =>
-    Promise.all([
-      workload.raw('GET', '/metrics', undefined, { signal, accept: 'text/plain' }),
-      tightBudgets(workload, signal),
-    ]),
+    Promise.all([metricsOfEach(workload, of, { signal }), tightBudgets(workload, signal)]),
   );
   if ('unreachable' in found) return { deprecatedApis: [], budgets: [], unreachable: found.unreachable };
   const [metrics, budgets] = found.answer;
-  return { deprecatedApis: deprecatedApis(metrics.body, target.minor), budgets: budgets.map(budgetInWords) };
+  return {
+    deprecatedApis: deprecatedApis(metrics, target.minor),
+    budgets: budgets.map(budgetInWords),
+    apiServers: { asked: metrics.length, of },
+  };
 }

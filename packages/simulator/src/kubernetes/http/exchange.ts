@@ -37,6 +37,8 @@ export interface Exchange {
   user: User;
   /** Of the server that answers, where that is another than the one of the options. */
   version?: string | undefined;
+  /** Which of several servers answers. */
+  front?: { name: string; startedAtMs: number } | undefined;
   /** The connection, where the client asks for another protocol on it; `taken` once that was done. */
   upgrade?: { socket: Duplex; head: Buffer; taken: boolean } | undefined;
 }

@@ -1,6 +1,7 @@
 import { methodNotAllowed, notAcceptable } from '../status.ts';
 import type { Json } from '../types.ts';
 import { negotiate } from './accept.ts';
+import type { DeprecatedApi } from './deprecated-apis.ts';
 import { aggregated, groupDocument, groupList, groupsOf, resourceList } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import type { OpenApiCache } from './openapi-cache.ts';
@@ -14,18 +15,8 @@ export interface PathOptions {
   jwks: Json[];
   issuer: string;
   startedAtMs: number;
-  /** Those that were asked for since the start. */
-  deprecatedApis: () => Iterable<DeprecatedApi>;
-}
-
-/** An API that is going to be removed, and that somebody has asked for. */
-export interface DeprecatedApi {
-  group: string;
-  version: string;
-  resource: string;
-  subresource: string;
-  /** Such as `1.37`; empty where that is not decided. */
-  removedRelease: string;
+  /** Those that this server was asked for since its start. */
+  deprecatedApis: (front: string | undefined) => DeprecatedApi[];
 }
 
 const checks = [
@@ -189,15 +180,22 @@ function metrics(x: Exchange, o: PathOptions): string {
         `apiserver_storage_objects{resource="${type.group === '' ? type.plural : `${type.plural}.${type.group}`}"} ${n}`,
       );
   }
-  const deprecated = [...o.deprecatedApis()].map(
-    (d) =>
-      `apiserver_requested_deprecated_apis{group="${d.group}",removed_release="${d.removedRelease}",resource="${d.resource}",subresource="${d.subresource}",version="${d.version}"} 1`,
-  );
+  const deprecated = o
+    .deprecatedApis(x.front?.name)
+    .map(
+      (d) =>
+        `apiserver_requested_deprecated_apis{group="${d.group}",removed_release="${d.removedRelease}",resource="${d.resource}",subresource="${d.subresource}",version="${d.version}"} 1`,
+    );
   if (deprecated.length > 0)
     lines.push(
       '# HELP apiserver_requested_deprecated_apis [STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
       '# TYPE apiserver_requested_deprecated_apis gauge',
       ...deprecated,
     );
+  lines.push(
+    '# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.',
+    '# TYPE process_start_time_seconds gauge',
+    `process_start_time_seconds ${(x.front?.startedAtMs ?? o.startedAtMs) / 1000}`,
+  );
   return `${lines.join('\n')}\n`;
 }

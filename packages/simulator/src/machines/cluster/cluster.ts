@@ -62,6 +62,7 @@ export class SimulatedCluster {
   #serving: Promise<KeyedCertificate> | undefined;
   #up = false;
   #waiting = new Set<() => void>();
+  #lastStartMs = 0;
 
   constructor(world: ClusterWorld, seed: ClusterSeed) {
     this.world = world;
@@ -136,6 +137,15 @@ export class SimulatedCluster {
       this.etcd.bootstrap({ serverId: m.serverId, name: m.nodeName, address: m.address, version });
     else this.etcd.start(m.serverId, m.nodeName);
     this.#judge();
+  }
+
+  /**
+   * When an API server that starts now has started, milliseconds since the epoch. Processes are told apart by hundredths of a second, and no two
+   * start at once.
+   */
+  startOfApiServer(): number {
+    this.#lastStartMs = Math.max(this.world.clock.now(), this.#lastStartMs + 10);
+    return this.#lastStartMs;
   }
 
   /** It went down, and may come again. */

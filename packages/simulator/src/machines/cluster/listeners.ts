@@ -15,6 +15,10 @@ export interface Place {
 export interface Front {
   /** Its version; each machine of a cluster has its own while it is upgraded. */
   readonly apiVersion: string;
+  /** Of its machine. */
+  readonly name: string;
+  /** When it started, milliseconds since the epoch; of a cluster no two are the same. */
+  readonly startedAtMs: number;
 }
 
 /** What answers at a place: connections are given to the API servers in turn, as a load balancer does. */
@@ -170,7 +174,9 @@ const peerOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.rem
 /** The API server that a request's connection leads to: its TLS socket tells the peer of the one below. */
 function passageOf(listener: Listener, request: IncomingMessage): Passage {
   const front = listener.peers.get(peerOf(request.socket));
-  return front ? { version: front.apiVersion } : {};
+  if (!front) return {};
+  const { apiVersion: version, name, startedAtMs } = front;
+  return { version, front: { name, startedAtMs } };
 }
 
 /** Other API servers are behind a place now: connections to those that went end. */

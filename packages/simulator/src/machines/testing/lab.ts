@@ -13,7 +13,9 @@ type Json = Record<string, unknown>;
 /** What an API server answered. */
 interface ApiAnswer {
   status: number;
+  /** Empty where it is no JSON. */
   body: Json;
+  text: string;
 }
 
 /** Who runs a command, where, and how it is spoken. */
@@ -255,7 +257,11 @@ export function call(
         answer.on('error', reject);
         answer.on('end', () => {
           const text = Buffer.concat(parts).toString();
-          resolve({ status: answer.statusCode ?? 0, body: text.startsWith('{') ? (JSON.parse(text) as Json) : {} });
+          resolve({
+            status: answer.statusCode ?? 0,
+            body: text.startsWith('{') ? (JSON.parse(text) as Json) : {},
+            text,
+          });
         });
       },
     );
