@@ -32,10 +32,12 @@ addon_image() {
   LINK=${name}_$tag image addons "$name" "$tag" -r "$reference" "${options[@]}" "$(layer_of "$name" "$where" "$@")"
 }
 
-# csi_sidecar IMAGE VERSION MODULE [-with MODULE@VERSION]: one of the CSI project's, whose command has the image's name
+# csi_sidecar IMAGE[:TAG] VERSION MODULE [-with MODULE@VERSION]: one of the CSI project's, whose command has the image's name
+# TAG: of the version that bundles name, where that one cannot be had
 csi_sidecar() {
+  local tag=$2; case $1 in *:*) tag=${1#*:}; set -- "${1%:*}" "${@:2}" ;; esac
   addon "$1" "$2" "$3@$2" "${@:4}" -X "main.version=$2" "cmd/$1"
-  addon_image "registry.k8s.io/sig-storage/$1:$2" . -e "/$1" "$WORK/base" -- "$OUT/addons/$1/$2/bin/$1"
+  addon_image "registry.k8s.io/sig-storage/$1:$tag" . -e "/$1" "$WORK/base" -- "$OUT/addons/$1/$2/bin/$1"
 }
 
 # stand_in REFERENCE DIRECTORY [oci-image option or base layer]…: a program of ours (standins/*) in place of one that cannot be had
@@ -63,7 +65,7 @@ addons() {
     addon_image "quay.io/prometheus/node-exporter:$version" bin -e /bin/node_exporter -u 65534 "$base" -- "$OUT/addons/node_exporter/$version/bin/node_exporter"
   done
   csi_sidecar csi-provisioner "$CSI_PROVISIONER" github.com/kubernetes-csi/external-provisioner/v5
-  csi_sidecar csi-attacher "$CSI_ATTACHER" github.com/kubernetes-csi/external-attacher/v4
+  csi_sidecar csi-attacher:v4.10.0 "$CSI_ATTACHER" github.com/kubernetes-csi/external-attacher/v4
   # Prometheus v3.N.P is the Go module v0.3NN.P. Its web page's files are not in it: the API answers, / does not.
   for version in "${PROMETHEUS[@]}"; do
     bin=$OUT/addons/prometheus/$version/bin
