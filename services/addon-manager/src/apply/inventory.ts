@@ -89,7 +89,8 @@ export function union(before: readonly Item[], now: readonly Item[]): Item[] {
   for (const i of now) {
     const id = idOf(i);
     const known = all.get(id);
-    all.set(id, { ...known, ...i });
+    // As it is where it can be: a fleet has many, and each is kept by who applied it, too.
+    all.set(id, known ? { ...known, ...i } : i);
   }
   return [...all.values()];
 }
