@@ -5,6 +5,7 @@ import type { GlobalOptions } from './client.ts';
 import { clusterAddonCommands } from './commands/cluster-addon.ts';
 import { completionCommand } from './commands/completion.ts';
 import { createCommand } from './commands/create.ts';
+import { describeCommand } from './commands/describe.ts';
 import { fleetCommands } from './commands/fleet.ts';
 import { lifeCommands } from './commands/life.ts';
 import { machineCommands } from './commands/machine.ts';
@@ -61,6 +62,7 @@ Examples:
   );
   createCommand(create, c);
   readCommands(program, c);
+  describeCommand(program, c);
   scaleCommand(program, c);
   poolCommands({ create, set, remove }, c);
   clusterAddonCommands({ program, create, set, remove }, c);

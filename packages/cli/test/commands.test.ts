@@ -361,6 +361,10 @@ describe('completion', () => {
     ['shoto delete cluster ""', ['web', 'api']],
     ['shoto delete cluster w', ['web']],
     ['shoto delete pool ""', ['web', 'api']],
+    ['shoto describe ""', ['cluster', 'addon', 'template']],
+    ['shoto describe addon ""', ['web', 'api']],
+    ['shoto describe template ""', ['standard', 'default']],
+    ['shoto get template st', ['standard']],
     ['shoto scale ""', ['web', 'api']],
     ['shoto upgrade cluster ""', ['web', 'api']],
     ['shoto upgrade cluster web --', ['--to', '--dry-run', '--pool']],
@@ -377,7 +381,8 @@ describe('completion', () => {
     try {
       writeFileSync(
         join(dir, 'shoto'),
-        '#!/bin/sh\n[ "$*" = "get clusters -o name" ] && printf "cluster/web\\ncluster/api\\n"\n',
+        '#!/bin/sh\n[ "$*" = "get clusters -o name" ] && printf "cluster/web\\ncluster/api\\n"\n' +
+          '[ "$*" = "get templates -o name" ] && printf "template/default\\ntemplate/standard\\n"\n',
       );
       chmodSync(join(dir, 'shoto'), 0o755);
       const ask = `${await script('bash')}

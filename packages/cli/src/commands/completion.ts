@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { DESCRIBED } from './describe.ts';
 import { KINDS } from './read.ts';
 
 /** Words that may follow what was typed so far: commands, kinds, names, options. */
 function words(program: Command): { path: string; words: string[] }[] {
   const kinds: Record<string, string[]> = {
     get: KINDS,
-    describe: ['cluster'],
+    describe: DESCRIBED,
     wait: ['cluster'],
     completion: ['bash', 'zsh', 'fish'],
   };
@@ -17,7 +18,7 @@ function words(program: Command): { path: string; words: string[] }[] {
     const after = [...options, '--help'];
     out.push({ path, words: [...c.commands.map((x) => x.name()), ...(kinds[path] ?? []), ...after] });
     // What was typed after the kind of a thing: options may still follow.
-    for (const kind of [...(kinds[path] ?? []), ...(path === 'get' ? ['cluster'] : [])])
+    for (const kind of [...(kinds[path] ?? []), ...(path === 'get' ? ['cluster', 'template'] : [])])
       out.push({ path: `${path} ${kind}`, words: after });
     for (const sub of c.commands) walk(sub, path === '' ? sub.name() : `${path} ${sub.name()}`);
   };
@@ -26,8 +27,9 @@ function words(program: Command): { path: string; words: string[] }[] {
 }
 
 /** Commands whose next word is the name of a cluster. */
-const NAMES = [
+const CLUSTERS = [
   'describe cluster',
+  'describe addon',
   'delete cluster',
   'delete pool',
   'delete addon',
@@ -47,6 +49,8 @@ const NAMES = [
   'kubeconfig',
   'events',
 ];
+/** Whose names may follow: by what `shoto get` calls them, after which commands. */
+const NAMES = { clusters: CLUSTERS, templates: ['describe template', 'get template', 'get templates'] };
 
 /** Options that take a value, which is no command. */
 function valued(program: Command): string[] {
@@ -80,7 +84,12 @@ ${words(program)
   .join('\n')}
   esac
   case "$named:$path" in
-    ${quoted(NAMES.map((n) => `:${n}`))}) words="$words $(shoto get clusters -o name 2>/dev/null | sed 's,^cluster/,,')" ;;
+${Object.entries(NAMES)
+  .map(
+    ([kind, paths]) =>
+      `    ${quoted(paths.map((n) => `:${n}`))}) words="$words $(shoto get ${kind} -o name 2>/dev/null | sed 's,^[a-z]*/,,')" ;;`,
+  )
+  .join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
@@ -101,7 +110,14 @@ ${words(program)
       .map((x) => `complete -c shoto -n 'test (string join " " (commandline -opc)[2..]) = "${path}"' -a '${x}'`),
   )
   .join('\n')}
-${NAMES.map((n) => `complete -c shoto -n 'test (string join " " (commandline -opc)[2..]) = "${n}"' -a '(shoto get clusters -o name 2>/dev/null | string replace cluster/ "")'`).join('\n')}
+${Object.entries(NAMES)
+  .flatMap(([kind, paths]) =>
+    paths.map(
+      (n) =>
+        `complete -c shoto -n 'test (string join " " (commandline -opc)[2..]) = "${n}"' -a '(shoto get ${kind} -o name 2>/dev/null | string replace -r "^[a-z]*/" "")'`,
+    ),
+  )
+  .join('\n')}
 `;
 
 /** `shoto completion`. */

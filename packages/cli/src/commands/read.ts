@@ -4,11 +4,9 @@ import { Api, type GlobalOptions, settingsOf } from '../client.ts';
 import { type Context, sessionOf } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { addonBundles, addonRegistries, addons } from '../output/addons.ts';
-import { describeCluster } from '../output/describe.ts';
 import { type EventLine, eventTable } from '../output/events.ts';
 import { clusters, machines, regions, releases, type Shown, templates, tenants } from '../output/kinds.ts';
 import { formatOf, show } from '../output/print.ts';
-import type { Progress } from '../progress.ts';
 
 type AnyShown = Shown<{ metadata: { name: string } }>;
 
@@ -34,7 +32,7 @@ export const KINDS = [
   addonRegistries,
 ].map((k) => k.names[0]!);
 
-/** `shoto get`, `shoto describe`, `shoto events`. */
+/** `shoto get`, `shoto events`. */
 export function readCommands(program: Command, c: Context): void {
   program
     .command('get')
@@ -98,29 +96,6 @@ Examples:
         throw new CliError(EXIT.usage, `there is no kind ${JSON.stringify(kind)}: there are ${KINDS.join(', ')}`);
       },
     );
-
-  program
-    .command('describe')
-    .description('everything about a cluster: conditions, machines, their steps, trouble, events')
-    .argument('<kind>', 'cluster')
-    .argument('<name>', 'its name')
-    .addHelpText('after', '\nExample:\n  shoto describe cluster web')
-    .action(async (kind: string, name: string, _o: object, command: Command) => {
-      if (!clusters.names.includes(kind))
-        throw new CliError(EXIT.usage, `describe knows clusters, not ${JSON.stringify(kind)}`);
-      const s = sessionOf(c, command);
-      const [cluster, own, events, progress] = await Promise.all([
-        s.api.call<Cluster>('GET', s.clusters(name)),
-        s.api.all<Machine>(`${s.clusters(name)}/machines`),
-        s.api.call<{ items: EventLine[] }>('GET', `${s.clusters(name)}/events`),
-        // The page is worth printing without what happens this second.
-        s.api.call<Progress>('GET', `${s.clusters(name)}/progress`).catch((e: unknown) => {
-          if (e instanceof CliError) return undefined;
-          throw e;
-        }),
-      ]);
-      c.out.write(`${describeCluster(cluster, own, events.items, progress?.machines, c.now())}\n`);
-    });
 
   program
     .command('events')

@@ -3,6 +3,7 @@ import { windowText } from '../window.ts';
 import { type EventLine, eventTable } from './events.ts';
 import { machines as machineColumns } from './kinds.ts';
 import { type MachineProgress, stepRows } from './machines.ts';
+import { part } from './page.ts';
 import { show } from './print.ts';
 import { age, table } from './table.ts';
 
@@ -39,8 +40,6 @@ function openness(w: NonNullable<Cluster['spec']['maintenanceWindow']>, now: num
   const time = (at: number): string => new Date(at).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
   return opensAt <= now ? `open until ${time(closesAt)}` : `opens at ${time(opensAt)}`;
 }
-
-const indent = (text: string): string => text.replace(/^/gm, '  ');
 
 /**
  * Everything that a person wants to know of a cluster, on a page.
@@ -96,7 +95,6 @@ export function describeCluster(
     events,
     now,
   );
-  const part = (title: string, text: string): string[] => ['', `${title}:`, indent(text)];
   return [
     ...lines,
     ...(conditions.length > 0
