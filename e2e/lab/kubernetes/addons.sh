@@ -51,12 +51,32 @@ stand_in() {
   addon_image "$@" -- "$dir/$name"
 }
 
+# cinder_csi VERSION: the CSI driver for Cinder
+cinder_csi() {
+  local version=$1 module=k8s.io/cloud-provider-openstack
+  # A driver that was not built out of the module is the lab's stand-in of former times.
+  [ -d "$OUT/src/cinder-csi-plugin-$version" ] || rm -rf "$OUT/addons/cinder-csi-plugin/$version" "$OUT"/{,addons/}images/cinder-csi-plugin_"$version.tar"
+  addon cinder-csi-plugin "$version" "$module@$version" -X "k8s.io/component-base/version.gitVersion=$version" -X "$module/pkg/version.Version=$version" cmd/cinder-csi-plugin
+  addon_image "registry.k8s.io/provider-os/cinder-csi-plugin:$version" usr/bin -c /bin/cinder-csi-plugin "$WORK/base" "$WORK/filesystems" -- \
+    "$OUT/addons/cinder-csi-plugin/$version/bin/cinder-csi-plugin"
+}
+
+# csi_sanity VERSION: upstream's main.go with csi-sanity/retry.go
+csi_sanity() {
+  local module=github.com/kubernetes-csi/csi-test/v5@$1 name=csi-sanity-$1 dir=$OUT/addons/csi-sanity/$1/bin
+  [ -e "$OUT/src/$name/retry.go" ] || rm -rf "$dir"
+  missing "$dir" csi-sanity || return 0
+  replaces "$module" | go_module "$name" "$module"
+  sed 's/config := sanity.NewTestConfig()/&\n\tconfig.DialOptions = append(config.DialOptions, grpc.WithUnaryInterceptor(retry))/; s/^import (/&\n\t"google.golang.org\/grpc"/' \
+    "$(module_dir "$module")/cmd/csi-sanity/main.go" >"$OUT/src/$name/main.go"
+  cp "$HERE/kubernetes/csi-sanity/retry.go" "$OUT/src/$name/"
+  RENAME="$name:csi-sanity" go_build "$name" "$dir" -ldflags '-s -w' .
+}
+
 addons() {
   local version bin base=$WORK/base
   mkdir -p "$WORK"; layer_base; layer_filesystems
-  for version in "${CINDER_CSI[@]}"; do
-    stand_in "registry.k8s.io/provider-os/cinder-csi-plugin:$version" usr/bin -c /bin/cinder-csi-plugin "$base" "$WORK/filesystems"
-  done
+  for version in "${CINDER_CSI[@]}"; do cinder_csi "$version"; done
   stand_in "registry.k8s.io/sig-storage/csi-node-driver-registrar:$CSI_REGISTRAR" . -e /csi-node-driver-registrar "$base"
   stand_in "registry.k8s.io/sig-storage/livenessprobe:$CSI_LIVENESS" . -e /livenessprobe "$base"
   stand_in "quay.io/kiwigrid/k8s-sidecar:$SIDECAR" . -e /k8s-sidecar -u 65534 "$base"
@@ -83,7 +103,13 @@ addons() {
     addon metrics-server "$version" "sigs.k8s.io/metrics-server@$version" -X "k8s.io/client-go/pkg/version.gitVersion=$version" cmd/metrics-server
     addon_image "registry.k8s.io/metrics-server/metrics-server:$version" . -e /metrics-server -u 65534 "$base" -- "$OUT/addons/metrics-server/$version/bin/metrics-server"
   done
-  addon csi-sanity "$CSI_SANITY" "github.com/kubernetes-csi/csi-test/v5@$CSI_SANITY" cmd/csi-sanity
+  # What it says of its version is a variable of Prometheus' library.
+  for version in "${KUBE_STATE_METRICS[@]}"; do
+    addon kube-state-metrics "$version" "k8s.io/kube-state-metrics/v2@$version" -X "github.com/prometheus/common/version.Version=$version" ''
+    addon_image "registry.k8s.io/kube-state-metrics/kube-state-metrics:$version" . -e /kube-state-metrics -e --port=8080 -e --telemetry-port=8081 -u 65534 \
+      "$base" -- "$OUT/addons/kube-state-metrics/$version/bin/kube-state-metrics"
+  done
+  csi_sanity "$CSI_SANITY"
   rm -rf "$WORK"/bin-*
 }
 

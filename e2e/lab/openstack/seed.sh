@@ -4,7 +4,7 @@
 # write_drivers: our drivers on PYTHONPATH; a dist-info folder is enough to declare entry points
 write_drivers() {
   mkdir -p "$DRIVERS/shotolab-1.dist-info"
-  cp "$HERE"/drivers/*.py "$DRIVERS/"
+  cp "$HERE"/drivers/*.py "$HERE/../lxc-exec" "$DRIVERS/"   # lxc-exec is what labnova calls
   printf 'Metadata-Version: 2.1\nName: shotolab\nVersion: 1\n' >"$DRIVERS/shotolab-1.dist-info/METADATA"
   cat >"$DRIVERS/shotolab-1.dist-info/entry_points.txt" <<C
 [neutron.ml2.mechanism_drivers]
