@@ -34,6 +34,8 @@ export class Life {
   readonly #agents = new Set<Dispatcher>();
   readonly #servers = new Set<Server>();
   readonly #sessions = new Set<ClientHttp2Session>();
+  /** Requests under way. */
+  readonly #requests = new Set<Dispatcher.DispatchController>();
   #dead = false;
 
   /** @param onEnd - told once, when the service is killed by a watch or by {@link kill} */
@@ -60,13 +62,26 @@ export class Life {
       // All of them: a server knows only those of its connections that have shaken hands.
       for (const socket of accepted.get(server) ?? []) socket.destroy();
     }
-    for (const agent of this.#agents) void agent.destroy().catch(() => {});
+    // One by one: see `Transport.close`. Whoever waits for an answer hears nothing of it.
+    for (const request of this.#requests) request.abort(new Error('the service has ended'));
+    for (const agent of this.#agents) void agent.close().catch(() => {});
+    this.#requests.clear();
     for (const session of this.#sessions) cutWithoutWord(session);
     this.#sessions.clear();
     this.#agents.clear();
     this.#servers.clear();
     // Not within the life that ended.
     storage.run(undefined, this.#onEnd);
+  }
+
+  /** @internal */
+  began(request: Dispatcher.DispatchController): void {
+    this.#requests.add(request);
+  }
+
+  /** @internal */
+  ended(request: Dispatcher.DispatchController): void {
+    this.#requests.delete(request);
   }
 
   /** @internal */
@@ -107,8 +122,12 @@ function guarded(life: Life, call: OutsideCall, inner: Handler): Handler {
     };
   return {
     onRequestStart: (controller, context) => {
-      if (life.dead) controller.abort(new Error('the service has ended'));
-      else inner.onRequestStart?.(controller, context);
+      if (life.dead) {
+        controller.abort(new Error('the service has ended'));
+        return;
+      }
+      life.began(controller);
+      inner.onRequestStart?.(controller, context);
     },
     onRequestUpgrade: alive(inner.onRequestUpgrade),
     onResponseStart: (controller, status, headers, text) => {
@@ -117,8 +136,14 @@ function guarded(life: Life, call: OutsideCall, inner: Handler): Handler {
       if (!life.dead) inner.onResponseStart?.(controller, status, headers, text);
     },
     onResponseData: alive(inner.onResponseData),
-    onResponseEnd: alive(inner.onResponseEnd),
-    onResponseError: alive(inner.onResponseError),
+    onResponseEnd: (controller, trailers) => {
+      life.ended(controller);
+      if (!life.dead) inner.onResponseEnd?.(controller, trailers);
+    },
+    onResponseError: (controller, error) => {
+      life.ended(controller);
+      if (!life.dead) inner.onResponseError?.(controller, error);
+    },
     onBodySent: alive(inner.onBodySent),
     onRequestSent: alive(inner.onRequestSent),
     onResponseStarted: alive(inner.onResponseStarted),

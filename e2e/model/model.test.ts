@@ -12,7 +12,8 @@ it(
     const failed: string[] = [];
     let passes = 0;
     let hours = 0;
-    for (const s of seeds) {
+    for (const [i, s] of seeds.entries()) {
+      if (i > 0 && i % 100 === 0) console.log(`${i} of ${seeds.length} sequences, ${failed.length} broken`);
       const outcome = await runSequence(s);
       passes += outcome.passes;
       hours += outcome.virtualMs / 3_600_000;

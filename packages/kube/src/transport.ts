@@ -65,6 +65,8 @@ export class Transport implements WatchVia {
   };
   #login: Login | undefined;
   #watches: WatchSessions | undefined;
+  /** Ends all requests under way. */
+  #ending = new AbortController();
   /** Something was asked since it was last looked. */
   #used = false;
 
@@ -146,7 +148,10 @@ export class Transport implements WatchVia {
     this.#agents.watches = undefined;
     this.#watches?.close();
     this.#watches = undefined;
-    await Promise.all(agents.map((agent) => agent?.destroy()));
+    // Requests are given up one by one: undici throws, where nobody can catch it, when an agent is destroyed that has requests under way on HTTP/2.
+    this.#ending.abort(new Error('the client was closed'));
+    this.#ending = new AbortController();
+    await Promise.all(agents.map((agent) => agent?.close()));
   }
 
   async #once(r: Send, loginAgain: boolean): Promise<Answer> {
@@ -167,7 +172,7 @@ export class Transport implements WatchVia {
         method: r.method as Dispatcher.HttpMethod,
         headers,
         body: r.body ?? null,
-        signal: r.signal ?? null,
+        signal: AbortSignal.any([...(r.signal ? [r.signal] : []), this.#ending.signal]),
         headersTimeout: r.headersTimeoutMs,
         bodyTimeout: r.bodyTimeoutMs,
       });

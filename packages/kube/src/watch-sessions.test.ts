@@ -192,3 +192,15 @@ describe('watches over HTTP/2', () => {
       await expect.poll(() => watch.lines).toEqual(['{"type":"ADDED"}']);
   });
 });
+
+it('requests that are under way when the client is closed fail, and nothing else does', async () => {
+  const api = await fakeApi();
+  api.intercept = () => true;
+  const client = clientOf(api.url, api.ca);
+  const reads = Array.from({ length: 5 }, () => client.raw('GET', MAPS).catch((e: KubeError) => e.message));
+  await expect.poll(() => api.requests.length).toBe(5);
+  await client.close();
+  for (const said of await Promise.all(reads)) expect(said).toContain('the client was closed');
+  api.intercept = undefined;
+  expect((await client.raw('GET', MAPS)).status).toBe(200);
+});

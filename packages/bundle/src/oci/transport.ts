@@ -65,6 +65,8 @@ export class Transport {
       headersTimeout: idle,
       bodyTimeout: idle,
       connections: 4,
+      // On HTTP/2 undici throws, where nobody can catch it, when it is destroyed with requests under way.
+      allowH2: false,
       connect: { timeout: Math.min(idle, 10_000), ...(o.caBundle === undefined ? {} : { ca: o.caBundle }) },
     });
   }
