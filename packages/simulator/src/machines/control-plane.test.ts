@@ -63,7 +63,8 @@ describe('etcd of a cluster', () => {
     expect(found.find((m) => m.name === 'cp-2')).toMatchObject({
       peerURLs: ['https://10.0.0.12:2380'],
       clientURLs: ['https://10.0.0.12:2379'],
-      ID: expect.stringMatching(/^[0-9a-f]{16}$/),
+      // Hexadecimal without leading zeros, as etcdctl prints it.
+      ID: expect.stringMatching(/^[1-9a-f][0-9a-f]{0,15}$/),
     });
     const { stdout } = await lab.etcdctl('cp-2', addresses, 'endpoint', 'health');
     expect((JSON.parse(stdout) as { health: boolean }[]).map((h) => h.health)).toEqual([true, true, true]);
