@@ -3,7 +3,7 @@ import { $ } from 'zx';
 import { until } from '../../poll.ts';
 import { etcdIsHealthy } from '../etcd.ts';
 import { type ClusterScene, expectThat, inside } from '../scene.ts';
-import { machinesIn, settled } from './look.ts';
+import { machinesIn, settled, shoto } from './look.ts';
 import type { Traffic } from './traffic.ts';
 
 const MINUTES = 60_000;
@@ -22,8 +22,16 @@ async function powerOff({ world }: ClusterScene, machine: Machine): Promise<void
   await $({ quiet: true })`virsh -c lxc:/// destroy ${domain}`;
 }
 
+/** There is one to take over: the story may be told without those before it. */
+async function withTwoWorkers(scene: ClusterScene): Promise<void> {
+  if ((await machinesIn(scene, 'default')).length === 2) return;
+  await shoto(scene, 'scale', 'web', '--pool', 'default=2', '--timeout', '15m');
+  await settled(scene, 'default', 2, 10 * MINUTES);
+}
+
 /** A worker whose power goes is started again, and stays the machine that it was. */
 export async function workerPoweredOff(scene: ClusterScene, traffic: Traffic): Promise<void> {
+  await withTwoWorkers(scene);
   const worker = (await machinesIn(scene, 'default'))[0]!;
   traffic.take();
   await powerOff(scene, worker);
@@ -50,6 +58,7 @@ export async function workerPoweredOff(scene: ClusterScene, traffic: Traffic): P
 /** A worker that no reboot mends is replaced. */
 export async function workerBroken(scene: ClusterScene): Promise<void> {
   expectThat(scene.lab !== undefined, 'machines are broken from inside: in the lab only');
+  await withTwoWorkers(scene);
   const worker = (await machinesIn(scene, 'default'))[0]!;
   const broken = await inside(scene.lab, worker, [
     'sh',
