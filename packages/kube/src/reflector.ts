@@ -3,6 +3,7 @@ import type { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
 import { listPath } from './paths.ts';
 import { type HasMeta, keyOf, type ListQuery, type ObjectRef, type Page, type ResourceType, refOf } from './types.ts';
+import { HTTP1_IDLE_MS } from './watch-call.ts';
 
 export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
   client: KubeClient;
@@ -42,8 +43,6 @@ interface WatchEvent<T> {
 
 const MAX_BACKOFF_MS = 30_000;
 const LIST_TIMEOUT_MS = 60_000;
-/** A watch that was silent for so long on HTTP/1.1 was given up as the regular course. */
-const LONG_SILENCE_MS = 90_000;
 
 /**
  * A cache of the objects of one kind, kept up to date by one list and one watch.
@@ -190,7 +189,7 @@ export class Reflector<T extends HasMeta> {
         const silent =
           e instanceof KubeError &&
           e.reason === 'Timeout' &&
-          performance.now() - started >= (this.#o.idleMs ?? LONG_SILENCE_MS);
+          performance.now() - started >= (this.#o.idleMs ?? HTTP1_IDLE_MS);
         if (silent) {
           failures = 0;
           continue;

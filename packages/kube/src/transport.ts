@@ -5,7 +5,7 @@ import type { Login } from './login-plugin.ts';
 import { noAnswer } from './no-answer.ts';
 import { resourceOf } from './paths.ts';
 import type { Gate, RequestEvent } from './request-event.ts';
-import { WatchCall, type WatchSend, type WatchVia } from './watch-call.ts';
+import { HTTP1_IDLE_MS, WatchCall, type WatchSend, type WatchVia } from './watch-call.ts';
 import { WatchSessions } from './watch-sessions.ts';
 
 export interface TransportOptions {
@@ -304,9 +304,6 @@ export class Transport implements WatchVia {
     void agent.close().catch(() => {});
   }
 }
-
-/** Silence of a watch on HTTP/1.1 after which its connection counts as dead: API servers send a bookmark about each minute. */
-const HTTP1_IDLE_MS = 90_000;
 
 function wasConnected(cause: unknown): boolean {
   const code = (cause as { code?: string } | undefined)?.code ?? '';

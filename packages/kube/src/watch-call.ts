@@ -6,6 +6,9 @@ import { resourceOf } from './paths.ts';
 import type { Gate, RequestEvent } from './request-event.ts';
 import type { WatchListener, WatchSessions } from './watch-sessions.ts';
 
+/** Silence of a watch on HTTP/1.1 after which its connection counts as dead: API servers send a bookmark about each minute. */
+export const HTTP1_IDLE_MS = 90_000;
+
 /** A watch: a GET whose answer goes on. */
 export interface WatchSend {
   /** With the query. */
@@ -64,9 +67,8 @@ export class WatchCall implements WatchListener {
 
   /** Begins; once. */
   async start(loginAgain = false): Promise<void> {
-    const sessions = this.#via.watchSessions;
     try {
-      if (sessions && (await this.#overHttp2(sessions, loginAgain))) return;
+      if (this.#via.watchSessions && (await this.#overHttp2(loginAgain))) return;
       await this.#overHttp1(loginAgain);
       this.onEnd(undefined);
     } catch (e) {
@@ -111,14 +113,15 @@ export class WatchCall implements WatchListener {
     }
   }
 
-  async #overHttp2(sessions: WatchSessions, loginAgain: boolean): Promise<boolean> {
+  async #overHttp2(loginAgain: boolean): Promise<boolean> {
     this.#via.options.gate?.enter('GET', this.#path);
     this.#started = performance.now();
     this.#counted = false;
     const { accept, headersTimeoutMs, idleMs } = this.#w;
     const headers = await this.#via.headers(accept ? { accept } : {}, loginAgain);
     const path = this.#via.prefix + this.#w.path;
-    const cancel = await sessions.start({ path, headers, headersTimeoutMs, idleMs }, this);
+    // Asked for after the login, which may have closed the connections of the one before.
+    const cancel = await this.#via.watchSessions?.start({ path, headers, headersTimeoutMs, idleMs }, this);
     this.#cancel = cancel;
     if (this.#ended) cancel?.();
     if (cancel || this.#ended) return true;

@@ -168,6 +168,21 @@ describe('watches over HTTP/2', () => {
     await expect.poll(() => api.watches).toBe(1);
   });
 
+  it('are asked for once with the certificate that a login brings', async () => {
+    const api = await fakeApi();
+    const { cert, key } = selfSigned();
+    const statuses: number[] = [];
+    const client = new KubeClient({
+      connection: { server: api.url, ca: api.ca!, login: async () => ({ cert, key }) },
+      userAgent: 'test/1',
+      onRequest: (e) => statuses.push(e.status),
+    });
+    ends.push(() => client.close());
+    begin(client);
+    await expect.poll(() => api.watches).toBe(1);
+    expect(statuses).toEqual([200]);
+  });
+
   it('fail in time where nobody completes the connection, and at once when they are given up', async () => {
     const silent = createServer(() => {});
     const port = await listening(silent);

@@ -119,6 +119,7 @@ export class WatchSessions {
 
   async #connect(): Promise<void> {
     const closed = (): SessionError => new SessionError('ECONNRESET', 'the connection was closed');
+    if (this.#closed) throw closed();
     const socket = connectTls({ ...addressOf(this.#o.origin), ALPNProtocols: ['h2', 'http/1.1'], ...this.#o.tls() });
     const timer = setTimeout(
       () => socket.destroy(new SessionError('CONNECT_TIMEOUT', `no connection in ${this.#o.connectTimeoutMs} ms`)),
