@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../e2e/poll.ts';
 
 /** What a process must be started with for {@link heapUsed}: a free port for its debugger. */
 export const CAN_BE_LOOKED_INTO = '--inspect-port=127.0.0.1:0';
@@ -42,12 +42,10 @@ export async function heapUsed(pid: number, logFile: string): Promise<number> {
 }
 
 /** Address that the newest debugger of a process said. */
-async function debuggerOf(logFile: string): Promise<string> {
-  const end = Date.now() + OPENS_WITHIN_MS;
-  for (;;) {
-    const said = [...readFileSync(logFile, 'utf8').matchAll(/^Debugger listening on (ws:\S+)$/gm)].at(-1)?.[1];
-    if (said) return said;
-    if (Date.now() > end) throw new Error(`${logFile} has no line "Debugger listening on"`);
-    await sleep(100);
-  }
-}
+const debuggerOf = (logFile: string): Promise<string> =>
+  until(
+    `${logFile} says where the debugger listens`,
+    async () => [...readFileSync(logFile, 'utf8').matchAll(/^Debugger listening on (ws:\S+)$/gm)].at(-1)?.[1],
+    OPENS_WITHIN_MS,
+    100,
+  );

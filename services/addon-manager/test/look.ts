@@ -34,3 +34,15 @@ export function looking(w: () => World) {
     ask: (addons: object[]) => clusters().patch(WEB, { spec: { addons } }),
   };
 }
+
+/** The text of a CustomResourceDefinition, of objects that are in no namespace and may hold nothing. */
+export const definition = (group: string, plural: string, kind: string, version: string): string =>
+  `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: ${plural}.${group} }
+spec:
+  group: ${group}
+  scope: Cluster
+  names: { kind: ${kind}, plural: ${plural}, singular: ${kind.toLowerCase()}, listKind: ${kind}List }
+  versions: [{ name: ${version}, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
+`;

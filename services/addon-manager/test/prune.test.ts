@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { small } from './bundles.ts';
-import { looking } from './look.ts';
+import { definition, looking } from './look.ts';
 import { startWorld, type World } from './world.ts';
 
 let w: World;
@@ -35,24 +35,8 @@ kind: Secret
 metadata: { name: gone }
 stringData: { a: b }
 ---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: used.log.dev }
-spec:
-  group: log.dev
-  scope: Cluster
-  names: { kind: Used, plural: used, singular: used, listKind: UsedList }
-  versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: idle.log.dev }
-spec:
-  group: log.dev
-  scope: Cluster
-  names: { kind: Idle, plural: idle, singular: idle, listKind: IdleList }
-  versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
-`;
+${definition('log.dev', 'used', 'Used', 'v1')}---
+${definition('log.dev', 'idle', 'Idle', 'v1')}`;
     const more = { prune: { never: [{ kind: 'ConfigMap', name: 'kept' }] } };
     w.publishFiles('log-1.0.0', small('log', '1.0.0', { more, files: { 'manifests/things.yaml': things } }));
     await w.settle();

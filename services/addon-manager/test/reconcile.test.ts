@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { needsWork } from '../src/needs.ts';
+import { definition } from './look.ts';
 import { digestOf, MANIFESTS, startWorld, type World } from './world.ts';
 
 let w: World;
@@ -167,15 +168,7 @@ describe('what is wrong with a bundle is said, by name', () => {
   });
 
   it('a kind that the bundle brings itself is waited for', async () => {
-    const text = `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: pools.cilium.io }
-spec:
-  group: cilium.io
-  scope: Cluster
-  names: { kind: Pool, plural: pools, singular: pool, listKind: PoolList }
-  versions: [{ name: v2, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }]
----
+    const text = `${definition('cilium.io', 'pools', 'Pool', 'v2')}---
 apiVersion: cilium.io/v2
 kind: Pool
 metadata: { name: a }

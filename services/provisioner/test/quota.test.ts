@@ -1,7 +1,8 @@
 import { type Cluster, findCondition, isTrue, type Machine, resourceOf, type Tenant, TenantKind } from '@shoto/api';
 import { until } from '@shoto/service/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CLUSTERS, MACHINES, startWorld, type World } from '../src/testing/world.ts';
+import { playOthersUntil } from '../src/testing/others.ts';
+import { CLUSTERS, startWorld, type World } from '../src/testing/world.ts';
 
 const TENANTS = resourceOf(TenantKind);
 const NAMESPACE = 'tenant-a';
@@ -56,42 +57,7 @@ const scale = (name: string, count: number) =>
 const tenantWrites = () => world.writes.filter((w) => w.path.includes('/tenants/')).length;
 const living = (ms: Machine[]) => ms.filter((m) => !m.metadata.deletionTimestamp);
 
-/** Plays the other services once: what runs joins and is ready, who leaves is let go, and control planes serve. */
-async function others(): Promise<void> {
-  for (const m of living(await world.machines())) {
-    if (m.status?.server.state !== 'Active' || m.status.health.ready !== undefined) continue;
-    const joined = await world.kube.patchStatusMap<Machine>(MACHINES, m, 'bootstrap', {
-      joinedAt: '2026-01-01T00:00:30Z',
-    });
-    await world.health(joined, { ready: true });
-  }
-  await world.letGo();
-  for (const c of await world.kube.listAll<Cluster>(CLUSTERS, { namespace: NAMESPACE }))
-    if (!c.status?.controlPlane.initialized)
-      await world.kube.patchStatusMap<Cluster>(CLUSTERS, c, 'controlPlane', {
-        initialized: true,
-        configRelease: 'v1.35.4',
-        addonsRelease: 'v1.35.4',
-        conditions: [
-          {
-            type: 'EndpointHealthy',
-            status: 'True',
-            reason: 'Answers',
-            message: '',
-            lastTransitionTime: '2026-01-01T00:00:30Z',
-          },
-        ],
-      });
-}
-const playUntil = (what: string, is: (ms: Machine[]) => boolean) =>
-  until(
-    async () => {
-      await others();
-      const ms = await world.machines();
-      return is(ms) ? ms : undefined;
-    },
-    { what, timeoutMs: 25_000, everyMs: 20 },
-  );
+const playUntil = (what: string, is: (ms: Machine[]) => boolean) => playOthersUntil(world, what, is);
 const ready = (ms: Machine[]) => living(ms).filter((m) => m.status?.health.ready);
 async function running(name: string, workers: number, o: object = {}): Promise<void> {
   await make(name, workers, o);

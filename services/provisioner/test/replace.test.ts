@@ -1,7 +1,8 @@
 import { type Cluster, findCondition, isTrue, type Machine } from '@shoto/api';
 import { until } from '@shoto/service/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CLUSTERS, MACHINES, startWorld, type World } from '../src/testing/world.ts';
+import { playOthers, playOthersUntil } from '../src/testing/others.ts';
+import { CLUSTERS, startWorld, type World } from '../src/testing/world.ts';
 
 let world: World;
 afterEach(() => world.close());
@@ -11,44 +12,8 @@ const control = (m: Machine) => m.spec.role === 'control-plane';
 const leaving = (m: Machine) => m.metadata.deletionTimestamp !== undefined;
 const condition = (c: Cluster | undefined, type: string) => findCondition(c?.status?.infrastructure.conditions, type);
 
-/** Plays the other services once: what runs joins and is ready, who leaves is let go, and the control plane serves. */
-async function others(): Promise<void> {
-  for (const m of await world.machines()) {
-    if (leaving(m) || m.status?.server.state !== 'Active' || m.status.health.ready !== undefined) continue;
-    const joined = await world.kube.patchStatusMap<Machine>(MACHINES, m, 'bootstrap', {
-      joinedAt: '2026-01-01T00:00:30Z',
-    });
-    await world.health(joined, { ready: true });
-  }
-  await world.letGo();
-  const cluster = (await world.cluster()) as Cluster;
-  if (!cluster.status?.controlPlane.initialized)
-    await world.kube.patchStatusMap<Cluster>(CLUSTERS, cluster, 'controlPlane', {
-      initialized: true,
-      configRelease: 'v1.35.4',
-      addonsRelease: 'v1.35.4',
-      conditions: [
-        {
-          type: 'EndpointHealthy',
-          status: 'True',
-          reason: 'Answers',
-          message: '',
-          lastTransitionTime: '2026-01-01T00:00:30Z',
-        },
-      ],
-    });
-}
-
 /** Plays on until the machines are as wanted. */
-const playUntil = (what: string, is: (ms: Machine[]) => boolean) =>
-  until(
-    async () => {
-      await others();
-      const ms = await world.machines();
-      return is(ms) ? ms : undefined;
-    },
-    { what, timeoutMs: 25_000, everyMs: 20 },
-  );
+const playUntil = (what: string, is: (ms: Machine[]) => boolean) => playOthersUntil(world, what, is);
 const change = (...ops: { path: string; value: unknown }[]) =>
   world.kube.jsonPatch<Cluster>(
     CLUSTERS,
@@ -86,7 +51,7 @@ describe('a change of flavor', () => {
     const old = new Set(before.filter((m) => !control(m)).map((m) => m.metadata.uid));
     const after = await until(
       async () => {
-        await others();
+        await playOthers(world);
         const ms = (await world.machines()).filter((m) => !control(m));
         fewest = Math.min(fewest, usable(ms).length);
         most = Math.max(most, ms.filter((m) => !leaving(m)).length);
