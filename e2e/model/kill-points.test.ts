@@ -15,7 +15,10 @@ it(
       for (const p of all) if (p.side === 'before') console.log(p.story, p.service, p.call, p.what);
     const failed: string[] = [];
     let died = 0;
+    let done = 0;
     await killAt(seed, some, ({ point, died: did, broken }) => {
+      done++;
+      if (done % 100 === 0) console.log(`${done} of ${some.length} points, ${failed.length} broken`);
       if (did) died++;
       if (broken.length > 0) {
         failed.push(
