@@ -38,7 +38,7 @@ export class Actor {
     this.#world.cloud.state.faults.remove();
     this.#world.faults.management = undefined;
     await this.#pause(false);
-    await this.#fleet(false);
+    await stopFleet(this.#world, false);
     await this.#window(undefined);
     await this.#unkeep();
     // A machine may have joined with a release that its owner has just given up: there is no way back below it, so that the owner has to follow.
@@ -134,8 +134,8 @@ export class Actor {
         setTimeout(() => void this.#pause(false), a.seconds * 1000);
         return undefined;
       case 'stopFleet':
-        await this.#fleet(true);
-        setTimeout(() => void this.#fleet(false), a.seconds * 1000);
+        await stopFleet(this.#world, true);
+        setTimeout(() => void stopFleet(this.#world, false), a.seconds * 1000);
         return undefined;
       case 'wait':
         await time.advance(a.seconds * 1000);
@@ -195,17 +195,6 @@ export class Actor {
     } as never);
   }
 
-  async #fleet(on: boolean): Promise<void> {
-    const ref = { namespace: 'shoto-system', name: FLEET_SWITCH };
-    const { kube } = this.#world;
-    if (!on) await kube.delete(CONFIGMAPS, ref);
-    else if (!(await kube.get(CONFIGMAPS, ref)))
-      await kube.create(CONFIGMAPS, {
-        metadata: ref,
-        data: { reason: 'a test', by: 'model', since: new Date().toISOString() },
-      } as never);
-  }
-
   /**
    * Hurts a machine that works, unless another is not well: more at once is a storm, which is a test of its own. Of the control plane only as
    * many as leave a quorum.
@@ -224,6 +213,17 @@ export class Actor {
     hurt(this.#world, this.#truth, m.metadata.name, how);
     return m.metadata.name;
   }
+}
+
+/** Turns the emergency stop of the fleet on, or off. */
+export async function stopFleet({ kube }: World, on: boolean): Promise<void> {
+  const ref = { namespace: 'shoto-system', name: FLEET_SWITCH };
+  if (!on) await kube.delete(CONFIGMAPS, ref);
+  else if (!(await kube.get(CONFIGMAPS, ref)))
+    await kube.create(CONFIGMAPS, {
+      metadata: ref,
+      data: { reason: 'a test', by: 'model', since: new Date().toISOString() },
+    } as never);
 }
 
 /** Does harm to a machine. What a reboot mends is mended for the truth when the machine is powered on again. */

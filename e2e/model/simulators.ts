@@ -6,7 +6,7 @@ export { Random } from '../../packages/simulator/src/core/random.ts';
 export { type ApiServer, createApiServer, type Intercepted } from '../../packages/simulator/src/kubernetes/index.ts';
 export { SimulatedCluster } from '../../packages/simulator/src/machines/cluster/cluster.ts';
 export { Machines } from '../../packages/simulator/src/machines/index.ts';
-export { failMachine } from '../../packages/simulator/src/openstack/compute/lifecycle.ts';
+export { destroy, failMachine, startAction } from '../../packages/simulator/src/openstack/compute/lifecycle.ts';
 export type { Server as SimulatedServer } from '../../packages/simulator/src/openstack/compute/state.ts';
 export {
   createOpenStackSimulator,

@@ -93,9 +93,9 @@ export class Truth {
     return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
   }
 
-  /** The workload cluster of that Cluster, once it came up. */
+  /** The workload cluster of that Cluster, once it came up; the newest, where a control plane was lost and made again. */
   workload(cluster: string): SimulatedCluster | undefined {
-    return [...clusters].find((c) => [...c.members.values()].some((m) => m.nodeName.startsWith(`${cluster}-`)));
+    return [...clusters].findLast((c) => [...c.members.values()].some((m) => m.nodeName.startsWith(`${cluster}-`)));
   }
 
   /** Whether a machine does its work: its server runs, nobody hurt it, its node is Ready. */

@@ -33,6 +33,8 @@ export class Watch {
       this.#noDoubles();
       this.#reserved();
       this.#quorum();
+      // Of which the simulator says that it should not happen.
+      for (const said of world.said.splice(0)) this.#say(said);
     });
   }
 

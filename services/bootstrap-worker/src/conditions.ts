@@ -4,7 +4,7 @@
 export const CLUSTER_CONDITIONS = {
   /** The cluster's CAs and service-account keys are made. Reasons: Created. */
   pkiReady: 'PKIReady',
-  /** The first control-plane machine is up and its API answers. Reasons: WaitingForMachine, Initializing, WaitingForAPI, Initialized. */
+  /** The first control-plane machine is up and its API answers. Reasons: WaitingForMachine, MachineLeaves, WaitingForAPI, Initialized. */
   initialized: 'Initialized',
   /** The API answers at its outside address. Reasons: Answers, Unreachable. */
   endpointHealthy: 'EndpointHealthy',

@@ -137,7 +137,7 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
   const { initMachine } = controlPlaneOf(cluster);
   const maker = d.world.machines.byIndex('cluster', uidOf(cluster)).find((m) => m.metadata.uid === initMachine);
   const joinedAt = maker?.status?.bootstrap.joinedAt;
-  if (!joinedAt) return undefined; // its change wakes us
+  if (!joinedAt || !(await isStaying(d, maker, signal))) return undefined; // its change wakes us
   const workload = await d.access.client(cluster);
   const why = await whyNotReady(workload, signal);
   if (why !== undefined) {
@@ -174,6 +174,16 @@ async function initialize(d: ClusterDeps, cluster: Cluster, server: string, sign
     .child({ cluster: `${cluster.metadata.namespace}/${cluster.metadata.name}` })
     .info({ server }, 'control plane initialised');
   return undefined;
+}
+
+/**
+ * Whether the maker of a control plane stays, looked at live: what one makes that leaves goes with its server. One that is told to leave after this look
+ * finds the cluster initialised, and leaves as a member of etcd does; see `leaving/give-up-making.ts`.
+ */
+async function isStaying(d: ClusterDeps, maker: Machine, signal: AbortSignal): Promise<boolean> {
+  if (maker.metadata.deletionTimestamp) return false;
+  const live = await d.kube.get<Machine>(MACHINES, maker.metadata, { signal });
+  return live?.metadata.uid === maker.metadata.uid && live?.metadata.deletionTimestamp === undefined;
 }
 
 /** A cluster that is up: its endpoint, then its etcd's members, then kubeadm's addons, each only where there is a reason. */

@@ -60,6 +60,29 @@ describe('the machines of a cluster', () => {
     expect(s.clusterNow(cluster).status?.controlPlane.initMachine).toBe(second.metadata.uid);
   });
 
+  it('wait for a maker that leaves until it is gone: on its machine kubeadm goes on', async () => {
+    const cluster = aCluster();
+    const [first, second] = [aMachine(cluster), aMachine(cluster, { name: 'web-cp-2' })];
+    const s = await scenario({ clusters: [cluster], machines: [first, second] });
+    const url = await serve(s);
+    expect(installs(await ask(s, url, first)).init).toBe(true);
+    expect(s.clusterNow(cluster).status?.controlPlane.initMachineAt).toBe('2026-01-01T00:01:00Z');
+    const { metadata } = s.machineNow(first);
+    s.kube.put(MACHINES, {
+      ...s.machineNow(first),
+      metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    } as Machine);
+    const waiting = ask(s, url, second, { key: other });
+    await until(() => s.clock.pending > 0, { what: 'it waits' });
+    expect(s.clusterNow(cluster).status?.controlPlane.initMachine).toBe(first.metadata.uid);
+    await s.clock.advance(20_000);
+    expect((await waiting).body).toMatchObject({ action: 'wait', reason: 'WaitingForControlPlane' });
+    s.kube.drop(MACHINES, first.metadata);
+    const t = s.replica();
+    expect(installs(await ask(s, await serve(s, t), second, { key: other })).init).toBe(true);
+    expect(s.clusterNow(cluster).status?.controlPlane.initMachine).toBe(second.metadata.uid);
+  });
+
   it('join as workers once the control plane is up, each with a token of its own and none of the keys', async () => {
     const cluster = aCluster();
     const worker = aMachine(cluster, { name: 'web-w-1', role: 'worker', spec: { labels: { tier: 'web' } } });

@@ -157,6 +157,15 @@ describe('the control plane', () => {
     expect(s.clusterNow(cluster).status?.controlPlane.initialized).toBeUndefined();
   });
 
+  it('is not up by the word of a maker that leaves, though the cache shows it as staying', async () => {
+    const { s, cluster, maker } = await withMaker();
+    s.machineCache.lag();
+    s.kube.put(MACHINES, { ...maker, metadata: { ...maker.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+    await run(s);
+    expect(s.clusterNow(cluster).status?.controlPlane.initialized).toBeUndefined();
+    expect(s.workload(cluster).raws).toEqual([]);
+  });
+
   it('is not up by the word of a machine that was not told to make it', async () => {
     const other = aMachine(aCluster(), { bootstrap: joined });
     const s = await scenario({ clusters: [aCluster({ controlPlane: { initMachine: 'another' } })], machines: [other] });

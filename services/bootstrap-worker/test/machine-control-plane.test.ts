@@ -1,8 +1,8 @@
 import type { Machine } from '@shoto/api';
-import { NODES, PODS } from '@shoto/kube';
+import { type KubeError, NODES, PODS } from '@shoto/kube';
 import { describe, expect, it } from 'vitest';
-import { MACHINES } from '../src/world.ts';
-import { aMachine } from './builders.ts';
+import { CLUSTERS, MACHINES } from '../src/world.ts';
+import { aCluster, aMachine } from './builders.ts';
 import {
   cluster,
   cordoned,
@@ -114,5 +114,49 @@ describe('a control-plane machine that leaves a living cluster', () => {
     for (let i = 0; i < 3; i++) await expect(run(s, m)).rejects.toMatchObject({ reason: 'WaitingForMember' });
     expect(s.events.filter((e) => e.reason === 'DrainTimedOut')).toHaveLength(1);
     expect(s.kube.writes).toHaveLength(2);
+  });
+});
+
+describe('a control-plane machine that leaves a cluster which is not up', () => {
+  const young = (controlPlane: object = {}) => aCluster({ controlPlane: { initialized: undefined, ...controlPlane } });
+  const keyed = (cluster = young()) =>
+    aMachine(cluster, { metadata: going, bootstrap: { joinedAt: undefined, keyHash: 'k' } });
+
+  it('goes at once; that it does not make the control plane any more is said before', async () => {
+    const m = keyed();
+    const cluster = young({ initMachine: m.metadata.uid });
+    const s = await scenario({ clusters: [cluster], machines: [m] });
+    await run(s, m);
+    expect(s.clusterNow(cluster).status?.controlPlane.conditions).toMatchObject([
+      { type: 'Initialized', status: 'False', reason: 'MachineLeaves' },
+    ]);
+    expect(isHeld(s, m)).toBe(false);
+  });
+
+  it('stays a member where the cluster came up meanwhile, though the cache does not show it', async () => {
+    const m = keyed();
+    const cluster = young({ initMachine: m.metadata.uid });
+    const s = await scenario({ clusters: [cluster], machines: [m] });
+    s.clusterCache.lag();
+    const up = young({ initMachine: m.metadata.uid, initialized: true, revision: 9 });
+    s.kube.put(CLUSTERS, { ...s.clusterNow(cluster), status: up.status } as typeof cluster);
+    await expect(run(s, m)).rejects.toMatchObject({ kind: 'waiting', reason: 'WaitingForMember' });
+    expect(isHeld(s, m)).toBe(true);
+  });
+
+  it('does not go where somebody changed the Cluster at that moment: the pass is repeated', async () => {
+    const m = keyed();
+    const cluster = young({ initMachine: m.metadata.uid });
+    const s = await scenario({ clusters: [cluster], machines: [m] });
+    s.kube.beforePatch = () => {
+      s.kube.beforePatch = undefined;
+      s.kube.put(CLUSTERS, {
+        ...s.clusterNow(cluster),
+        status: young({ initMachine: m.metadata.uid, initialized: true, revision: 9 }).status,
+      } as typeof cluster);
+    };
+    await expect(run(s, m)).rejects.toSatisfy((e: KubeError) => e.isConflict);
+    expect(isHeld(s, m)).toBe(true);
+    await expect(run(s, m)).rejects.toMatchObject({ kind: 'waiting', reason: 'WaitingForMember' });
   });
 });

@@ -72,6 +72,29 @@ describe('a control-plane machine that leaves', () => {
     expect(s.kube.writes).toEqual([]);
   });
 
+  it('and was about to join is looked at until it is gone: kubeadm makes it a member all the same', async () => {
+    const joining = { bootstrap: { joinedAt: undefined } };
+    const { s, cluster, etcd, run, memberRemoved } = await up((c) => [aMember(c, 1), leaves(c, 2, joining)], {
+      controlPlane: { joinMachine: aMember(aCluster(), 2).metadata.uid! },
+    });
+    etcd.members.pop(); // it is none yet
+    expect(await run()).toEqual({ requeueAfterMs: 1000 });
+    expect(memberRemoved(2)).toMatchObject({ status: 'True', reason: 'Removed' });
+    etcd.add('', { address: '10.8.0.22', up: false, learner: true });
+    await run();
+    expect(etcd.names).toEqual(['web-cp-1']);
+
+    etcd.add('', { address: '10.8.0.22', up: false, learner: true }); // at the last moment
+    s.kube.drop(MACHINES, { namespace: 'tenant-a', name: name(2) });
+    await run();
+    expect(etcd.names).toEqual(['web-cp-1']);
+    await run();
+    expect(s.clusterNow(cluster).status?.controlPlane.joinMachine).toBeUndefined();
+    const asked = s.workload(cluster).execs.length;
+    expect(await run()).toBeUndefined();
+    expect(s.workload(cluster).execs).toHaveLength(asked);
+  });
+
   it('is no longer a member when a pass was cut short after the deed: that is only said', async () => {
     const { s, etcd, run, memberRemoved } = await up((c) => [aMember(c, 1), leaves(c, 2)]);
     s.kube.beforePatch = () => {

@@ -87,10 +87,23 @@ describe('what ails a machine, and in how many minutes it is due', () => {
     const young = aCluster('web');
     delete young.status!.controlPlane!.initialized;
     expect(seen(unjoined(60), young)).toBeUndefined();
+    young.status!.controlPlane!.initMachine = 'another';
+    expect(seen(unjoined(60, { role: 'control-plane' }), young)).toBeUndefined();
     const ill = aCluster('web');
     ill.status!.controlPlane!.conditions = [condition('EtcdHealthy', 'False', 'EtcdNotHealthy')];
     expect(seen(unjoined(60, { role: 'control-plane' }), ill)).toBeUndefined();
     expect(seen(unjoined(60), ill)).toBe('NeverJoined in -45');
+  });
+
+  it('gives the one that makes the control plane a quarter of an hour, since it was told to, and again once kubeadm has ended there', () => {
+    const young = aCluster('web');
+    const maker = unjoined(60, { role: 'control-plane' });
+    young.status!.controlPlane = { revision: 1, initMachine: maker.metadata.uid!, initMachineAt: ago(10) };
+    expect(seen(maker, young)).toBe('NeverJoined in 5');
+    maker.status!.bootstrap!.joinedAt = ago(2);
+    expect(seen(maker, young)).toBe('NeverJoined in 13');
+    young.status!.controlPlane.initialized = true;
+    expect(seen(maker, young)).toBeUndefined();
   });
 
   it('does not count a machine on its way in as sick before its time', () => {

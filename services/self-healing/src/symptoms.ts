@@ -58,10 +58,21 @@ function serverSymptom(m: Machine, s: Settings, now: number): Symptom | undefine
   return { reason, kind: 'server', since: from, dueAt: from + s.settleMs };
 }
 
+/** The machine that was told to make the control plane and has not: all others wait for it. Nobody was let into the cluster, so nothing is lost with it. */
+function makingSymptom({ metadata, status }: Machine, c: Cluster, s: Settings): Symptom | undefined {
+  const { initMachine, initMachineAt, initialized } = c.status?.controlPlane ?? {};
+  const activeAt = at(status?.server?.activeAt);
+  if (initialized || initMachine !== metadata.uid || activeAt === undefined) return undefined;
+  // kubeadm may have ended there without its API ever answering.
+  const from = Math.max(activeAt, at(initMachineAt) ?? 0, at(status?.bootstrap?.joinedAt) ?? 0);
+  return { reason: 'NeverJoined', kind: 'join', since: from, dueAt: from + s.joinMs };
+}
+
 /** A machine that does not come in. What keeps a whole cluster from taking machines in is not the machine's fault. */
 function joinSymptom(m: Machine, c: Cluster, s: Settings): Symptom | undefined {
   const { server, bootstrap } = m.status ?? {};
-  if (bootstrap?.joinedAt) return undefined;
+  const making = makingSymptom(m, c, s);
+  if (bootstrap?.joinedAt) return making;
   const misused = findCondition(bootstrap?.conditions, 'TicketMisused');
   if (misused?.status === 'True')
     return { reason: 'TicketMisused', kind: 'join', since: since(misused), dueAt: since(misused) + s.settleMs };
@@ -69,7 +80,7 @@ function joinSymptom(m: Machine, c: Cluster, s: Settings): Symptom | undefined {
   if (joined?.reason === 'TicketExpired')
     return { reason: 'TicketExpired', kind: 'join', since: since(joined), dueAt: since(joined) + s.settleMs };
   const controlPlane = c.status?.controlPlane;
-  if (!server?.activeAt || !controlPlane?.initialized) return undefined;
+  if (!server?.activeAt || !controlPlane?.initialized) return making;
   const gates = [
     findCondition(c.status?.health?.conditions, 'Reachable'),
     findCondition(controlPlane.conditions, 'EndpointHealthy'),

@@ -120,6 +120,7 @@ export const ClusterStatus = z
       .object({
         revision: revision(),
         initMachine: id().optional().describe('UID of the Machine that was told to run kubeadm init.'),
+        initMachineAt: time().optional().describe('When it was told to.'),
         joinMachine: id()
           .optional()
           .describe('UID of the Machine that may join the control plane now: etcd takes one new member at a time.'),

@@ -146,6 +146,8 @@ export class Machines implements Hypervisor {
 
   #make(world: ClusterWorld, seed: ClusterSeed): SimulatedCluster {
     const before = this.#clusters.get(clusterId(seed.ca.certificate));
+    // Two behind one endpoint: on real machines a client would see now the one, now the other.
+    if (before?.up) world.say(`${before.name}: a second control plane is made, while the first one serves`);
     if (before) this.#forget(before);
     const cluster = new SimulatedCluster(world, seed);
     this.#clusters.set(cluster.id, cluster);

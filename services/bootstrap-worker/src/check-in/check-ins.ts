@@ -1,4 +1,4 @@
-import type { Cluster, Machine } from '@shoto/api';
+import { type Cluster, type Machine, timestamp } from '@shoto/api';
 import { KubeError, keyOf } from '@shoto/kube';
 import type { Clock, Logger } from '@shoto/service';
 import { type Events, releaseInvalid, stepFailed, ticketExpired, ticketMisused } from '../events.ts';
@@ -233,13 +233,15 @@ export class CheckIns {
 
   /** Takes the turn in the Cluster's status, so that no two machines ever have it, whichever replica they asked. */
   async #claim(machine: Machine, cluster: Cluster, field: 'initMachine' | 'joinMachine'): Promise<void> {
-    const { kube, world } = this.#d;
+    const { kube, world, clock } = this.#d;
     const map = cluster.status?.controlPlane;
     const holder = map?.[field];
     // The cache says that the holder is lost: a second maker of the control plane would be worse than a late one, so look live.
     if (holder !== undefined && !(await this.#isTurnFree(cluster, holder, field))) return;
     try {
-      const now = await kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', { ...map, [field]: uidOf(machine) });
+      const since = field === 'initMachine' ? { initMachineAt: timestamp(clock.now()) } : {};
+      const turn = { ...map, [field]: uidOf(machine), ...since };
+      const now = await kube.patchStatusMap(CLUSTERS, cluster, 'controlPlane', turn);
       world.clusters.note(now);
       this.#logOf(machine).info({ turn: field, before: holder }, 'turn taken');
     } catch (e) {
@@ -256,7 +258,7 @@ export class CheckIns {
     const holder = machines.find((m) => m.metadata.uid === machineUid);
     if (holder) this.#d.world.machines.note(holder);
     if (field === 'joinMachine') return isTurnOver(holder, newestJoined(cluster, machines));
-    return !holder || holder.metadata.deletionTimestamp !== undefined;
+    return !holder;
   }
 
   async #liveCluster(machine: Machine): Promise<Cluster | undefined> {

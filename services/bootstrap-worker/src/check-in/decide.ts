@@ -107,9 +107,13 @@ export function nextTask(machine: Machine, cluster: Cluster, others: ReadonlyMap
     if (machine.spec.role !== 'control-plane')
       return wait('WaitingForControlPlane', 'the first control-plane machine is not up yet');
     if (initMachine === uid) return { task: 'init' };
+    // One that leaves goes on until its server is gone: two that make a control plane behind one endpoint make two clusters.
     const maker = initMachine === undefined ? undefined : others.get(initMachine);
-    if (!maker || maker.metadata.deletionTimestamp) return { task: 'claim', field: 'initMachine' };
-    return wait('WaitingForControlPlane', `${maker.metadata.name} makes the control plane`);
+    if (!maker) return { task: 'claim', field: 'initMachine' };
+    const does = maker.metadata.deletionTimestamp
+      ? 'was to make the control plane, and leaves'
+      : 'makes the control plane';
+    return wait('WaitingForControlPlane', `${maker.metadata.name} ${does}`);
   }
   if (machine.spec.role === 'worker') return { task: 'join' };
   const newest = newestJoined(cluster, others.values());

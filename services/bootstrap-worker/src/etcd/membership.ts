@@ -35,11 +35,21 @@ export interface EtcdDeps {
   log: Logger;
 }
 
-/** How soon it is looked again: after a deed, while something holds it, while nobody can be asked. */
-const AGAIN_MS = { deed: 200, held: 5_000, silent: 10_000, stopped: 15_000, unwell: 30_000, unknown: 1_000 };
+/** How soon it is looked again: after a deed, while one may join though it leaves, while something holds it, while nobody can be asked. */
+const AGAIN_MS = {
+  deed: 200,
+  late: 1_000,
+  held: 5_000,
+  silent: 10_000,
+  stopped: 15_000,
+  unwell: 30_000,
+  unknown: 1_000,
+};
 /** So long an etcd may be silent until it is called lost: elections and restarts take seconds. */
 const LOST_AFTER_MS = 60_000;
 const PROBE_MS = 3_000;
+/** For so long it is looked often whether a machine that leaves joins all the same. */
+const LATE_MS = 60_000;
 /** For so long a machine counts as having just joined. */
 const JOINED_MS = 60_000;
 
@@ -47,7 +57,20 @@ const JOINED_MS = 60_000;
 const knownMachines = (world: World, cluster: Cluster): Machine[] =>
   world.machines.byIndex('cluster', uidOf(cluster)).filter((m) => m.spec.role === 'control-plane');
 
-/** Whether there is a reason to look into a cluster's etcd: a member is to go, a machine is to join, or it was not well when last seen. */
+/**
+ * Whether the machine that had the turn to join leaves, or has left, and may bring its member in all the same: kubeadm goes on until its server is gone.
+ *
+ * @param machines - control-plane Machines of the Cluster
+ */
+export function mayComeLate({ joinMachine }: ControlPlane, machines: readonly Machine[]): boolean {
+  if (joinMachine === undefined) return false;
+  const holder = machines.find((m) => m.metadata.uid === joinMachine);
+  return (
+    !holder || (holder.metadata.deletionTimestamp !== undefined && holder.status?.bootstrap.joinedAt === undefined)
+  );
+}
+
+/** Whether there is a reason to look into a cluster's etcd: a member is to go, a machine is to join or may yet, or it was not well when last seen. */
 export function needsLook(map: ControlPlane, machines: readonly Machine[], now: number): boolean {
   const joins = machines.some((m) => {
     if (m.metadata.uid !== map.joinMachine || m.metadata.deletionTimestamp) return false;
@@ -57,6 +80,7 @@ export function needsLook(map: ControlPlane, machines: readonly Machine[], now: 
   });
   return (
     joins ||
+    mayComeLate(map, machines) ||
     findCondition(map.conditions, CLUSTER_CONDITIONS.etcdHealthy)?.status === 'False' ||
     machines.some((m) => awaitsRemoval(m) && mayLoseMember(m))
   );
@@ -80,6 +104,7 @@ export async function keepMembership(
   if (!look.seen) return silent(d, cluster, machines, look.why, say);
 
   const { members } = look;
+  const { joinMachine } = controlPlaneOf(cluster);
   if (!hasLostQuorum(members))
     for (const m of machines)
       if (awaitsRemoval(m) && mayLoseMember(m) && !members.some((x) => ownerOf(x, [m])))
@@ -100,8 +125,20 @@ export async function keepMembership(
       );
     againMs = deed.againMs;
   }
-  await say([{ type: CLUSTER_CONDITIONS.etcdHealthy, ...said }]);
+  const isLate = mayComeLate(controlPlaneOf(cluster), machines);
+  // Its Machine is gone, and so is its server: what it had brought in was seen by this look.
+  const isOver = isLate && step.do === 'nothing' && !machines.some((m) => m.metadata.uid === joinMachine);
+  if (isLate && !isOver)
+    againMs = Math.min(againMs ?? AGAIN_MS.unwell, lateAgainMs(joinMachine, machines, d.clock.now()));
+  await say([{ type: CLUSTER_CONDITIONS.etcdHealthy, ...said }], isOver ? { joinMachine: undefined } : {});
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
+}
+
+/** While its server is being deleted, which takes seconds; where something holds that up, now and then. */
+function lateAgainMs(joinMachine: string | undefined, machines: readonly Machine[], now: number): number {
+  const { conditions } = machines.find((m) => m.metadata.uid === joinMachine)?.status?.bootstrap ?? {};
+  const removed = findCondition(conditions, MACHINE_CONDITIONS.memberRemoved);
+  return removed && now - Date.parse(removed.lastTransitionTime) > LATE_MS ? AGAIN_MS.unwell : AGAIN_MS.late;
 }
 
 /** Control-plane Machines of a Cluster as they are now: a cache that lags would take a member for nobody's. */

@@ -9,6 +9,7 @@ import { deleteNode } from '../workload/node.ts';
 import { attachedTo, volumesHeld, waitingFor } from '../workload/volumes.ts';
 import { clusterKeyOf, type Kube, MACHINES } from '../world.ts';
 import { drainRound, ROUND_MS } from './drain-node.ts';
+import { giveUpMaking, mayHaveMade } from './give-up-making.ts';
 import { waitingForMember, wayOut } from './rules.ts';
 import { detachedOf, drainedOf, say, sayVolumes } from './say.ts';
 
@@ -24,15 +25,16 @@ const DETACHED = { reason: 'Detached', message: 'its volumes are detached' };
 /**
  * One pass over a Machine that is being deleted: the next step of its node's way out, and in the end our finalizer.
  *
- * @param cluster - undefined where it is gone
+ * @param known - its Cluster; undefined where it is gone
  * @throws {WaitingError} while something holds it, which is said on the Machine
  */
 export async function leave(
   d: MachineDeps,
   machine: Machine,
-  cluster: Cluster | undefined,
+  known: Cluster | undefined,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const cluster = known && mayHaveMade(machine, known) ? await giveUpMaking(d, machine, known, signal) : known;
   const out = wayOut(machine, cluster, d.emergencyStop());
   if (out.way === 'wait') return waits(d, machine, out);
   if (out.way === 'free' || !cluster) return release(d, machine, signal);

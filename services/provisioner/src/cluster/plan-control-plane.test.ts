@@ -131,7 +131,9 @@ describe('a control plane that does not run yet', () => {
     ['is left alone while it boots', 3, 'jjj', nothing],
     ['replaces freely what is outdated, one at a time', 3, 'JJJ', { births: 1, removals: ['j0'] }],
     ['does so only when the last one is gone', 3, 'JJj', nothing, { leaving: 'a' }],
-    ['replaces what self-healing gave up', 1, 'x', nothing], // it joined: whatever it has may be all that there is
+    // It joined, but its API never answered: nobody was let in.
+    ['replaces what self-healing gave up', 1, 'x', { births: 1, removals: ['x0'] }],
+    ['replaces one whose server is gone', 3, 'jX', { births: 2, removals: ['x1'] }],
     [
       'gives up the one that was told to begin last of all',
       1,
@@ -143,8 +145,10 @@ describe('a control plane that does not run yet', () => {
     expect(plan(count, kinds, { initialized: false, ...o })).toMatchObject(expected);
   });
 
-  it('makes anew what self-healing gave up before it joined', () => {
-    const given = stand('g', { ...KINDS.x, joined: false });
-    expect(plan(1, '', { initialized: false, standing: [given] })).toMatchObject({ births: 1, removals: ['g'] });
+  it('makes anew what was lost before it joined', () => {
+    for (const kind of ['x', 'X']) {
+      const given = stand('g', { ...KINDS[kind], joined: false });
+      expect(plan(1, '', { initialized: false, standing: [given] })).toMatchObject({ births: 1, removals: ['g'] });
+    }
   });
 });

@@ -105,14 +105,16 @@ export function planControlPlane(i: ControlPlaneInput): PoolPlan {
   return plan;
 }
 
-/** Nothing is lost with a machine that never joined: outdated ones are replaced freely, one at a time. */
+/**
+ * Nothing is lost with a machine that never joined: outdated ones are replaced freely, one at a time. Nor with one that is lost itself, joined or not:
+ * while its API has not answered once, nobody was let into the cluster.
+ */
 function planBeforeInit(i: ControlPlaneInput): PoolPlan {
-  const free = i.standing.filter((s) => !s.joined);
-  const isOrdered = (s: Standing): boolean => s.lost && s.machine.status?.server?.state !== 'Gone';
+  const free = i.standing.filter((s) => !s.joined || s.lost);
   const [surplus] = i.standing.length > i.count ? spare(free, i.initMachine) : [];
   const going =
     i.removals && i.leaving.length === 0
-      ? (free.find(isOrdered) ?? (i.bears ? free.find((s) => s.outdated.length > 0) : undefined) ?? surplus)
+      ? (free.find((s) => s.lost) ?? (i.bears ? free.find((s) => s.outdated.length > 0) : undefined) ?? surplus)
       : undefined;
   return {
     births: Math.max(0, i.count - (i.standing.length - (going ? 1 : 0))),

@@ -85,6 +85,9 @@ export async function kubeadmInit(host: KubeadmHost, configPath: string, power: 
   const registration = init.nodeRegistration;
   const cluster = host.clusters.make({ ca, serviceAccountKey, configuration });
   cluster.memberUp({ serverId: host.serverId, nodeName: registration.name, address, version });
+  // What was started goes down with the machine, though kubeadm has not ended.
+  const down = (): void => cluster.memberGone(host.serverId);
+  power.addEventListener('abort', down);
   out.print('[control-plane-check] kube-apiserver is healthy after 5.003s');
   const endpoint = configuration.controlPlaneEndpoint || `${address}:6443`;
   const dns = serviceAddress(configuration.networking.serviceSubnet, DNS_ADDRESS);
@@ -101,6 +104,7 @@ export async function kubeadmInit(host: KubeadmHost, configPath: string, power: 
     '[bootstrap-token] Configured RBAC rules to allow Node Bootstrap tokens to get nodes',
   );
   await spend(host, total * 0.2, power);
+  power.removeEventListener('abort', down);
   const images = kubeadmImages(configuration.imageRepository, version, programs.kubeadm);
   post([...coreDns(images.coreDNS, dns), kubeProxyDaemonSet(images.kubeProxy)]);
   out.print(

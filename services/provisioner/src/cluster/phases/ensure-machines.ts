@@ -17,6 +17,11 @@ const AT_ONCE = 8;
  */
 export async function ensureMachines(pass: ClusterPass, plan: Plan, ids: Ids): Promise<void> {
   const { d } = pass;
+  // First, since births of the same plan take their places in the tenant's quota. What works is removed only when another works already.
+  await removePlanned(
+    pass,
+    plan.removals.map((r) => r.machine),
+  );
   await inBatches(plan.births, async (birth) => {
     const from = idsOf(ids, birth.pool.name, birth.release);
     if (from === undefined || from instanceof TerminalError) return; // not planned without them
@@ -33,10 +38,6 @@ export async function ensureMachines(pass: ClusterPass, plan: Plan, ids: Ids): P
     }
   });
   await inBatches(plan.updates, (update) => changeMachine(pass, update));
-  await removePlanned(
-    pass,
-    plan.removals.map((r) => r.machine),
-  );
 }
 
 /** After something was seen that the plan was not made from. */
