@@ -10,7 +10,7 @@ import { CLUSTERS, NAMESPACE, startWorld, type World } from './world.ts';
 const MINUTE = 60_000;
 const seed = Number(process.env.SEED || 1);
 /** Seconds after a machine was told to make the control plane. kubeadm takes some 14. */
-const MOMENTS = [0, 2, 4, 6, 8, 10, 12, 13, 14, 16];
+const MOMENTS = [0, 3, 6, 9, 12, 14, 16];
 
 let world: World;
 let truth: Truth;

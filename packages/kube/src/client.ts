@@ -255,9 +255,12 @@ export class KubeClient {
    */
   async exec(ref: ObjectRef, container: string, command: readonly string[], o: CallOptions = {}): Promise<ExecResult> {
     const path = execPath(ref, container, command);
-    const timeout = AbortSignal.timeout(o.timeoutMs ?? this.#timeoutMs);
-    const signal = o.signal ? AbortSignal.any([o.signal, timeout]) : timeout;
-    return await this.#transport.onOwnSocket(path, 'create', (socket) => execOn(socket, path, signal));
+    const ending = this.#transport.begin(o.signal, o.timeoutMs ?? this.#timeoutMs);
+    try {
+      return await this.#transport.onOwnSocket(path, 'create', (socket) => execOn(socket, path, ending.signal));
+    } finally {
+      ending.done();
+    }
   }
 
   /**
@@ -324,9 +327,9 @@ export class KubeClient {
     accept?: string,
   ): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: string }> {
     const timeoutMs = o.timeoutMs ?? this.#timeoutMs;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = o.signal ? AbortSignal.any([o.signal, timeout]) : timeout;
-    const answer = await this.#transport.send({
+    const ending = this.#transport.begin(o.signal, timeoutMs);
+    const { signal } = ending;
+    const request = {
       method,
       path,
       verb,
@@ -336,11 +339,16 @@ export class KubeClient {
       ...(accept ? { accept } : {}),
       ...(o.freshConnection ? { freshConnection: true } : {}),
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body), contentType }),
-    });
+    };
     try {
-      return { status: answer.status, headers: answer.headers, body: await answer.body.text() };
-    } catch (e) {
-      throw noAnswer(method, path.split('?')[0] ?? path, e, signal);
+      const answer = await this.#transport.send(request);
+      try {
+        return { status: answer.status, headers: answer.headers, body: await answer.body.text() };
+      } catch (e) {
+        throw noAnswer(method, path.split('?')[0] ?? path, e, signal);
+      }
+    } finally {
+      ending.done();
     }
   }
 }

@@ -20,7 +20,7 @@ export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
   /** Asks for metadata only (PartialObjectMetadata): no content is sent, however large or secret. */
   metadataOnly?: boolean;
   /**
-   * Cuts an object down to the fields in use, as soon as it is parsed. `managedFields` are dropped before, unless only metadata is asked for: then
+   * Cuts an object down to the fields in use, as soon as it is parsed; without its UID it is told from others of its name by `resourceVersion` alone. `managedFields` are dropped before, unless only metadata is asked for: then
    * they are all that tells who changed an object.
    */
   trim?: (obj: T) => T;
@@ -276,21 +276,25 @@ export class Reflector<T extends HasMeta> {
     const held = this.#items.get(keyOf(item));
     return (
       held !== undefined &&
-      held.metadata.uid === item.metadata.uid &&
+      (held.metadata.uid ?? item.metadata.uid) === item.metadata.uid &&
       isNewer(held.metadata.resourceVersion ?? '', item.metadata.resourceVersion ?? '')
     );
   }
 
   #trim(item: T): T {
-    if (!this.#o.metadataOnly) delete item.metadata.managedFields;
+    if (!this.#o.metadataOnly && item.metadata.managedFields) {
+      // Not by `delete`: an object that lost a field is kept as a hash table, at four times the memory.
+      const { managedFields: _, ...metadata } = item.metadata;
+      item.metadata = metadata;
+    }
     return this.#o.trim ? this.#o.trim(item) : item;
   }
 
   #put(raw: T, streamVersion?: string): string {
     const key = keyOf(raw);
     const before = this.#items.get(key);
-    if (before?.metadata.resourceVersion === raw.metadata.resourceVersion && before?.metadata.uid === raw.metadata.uid)
-      return key;
+    const isSame = before && (before.metadata.uid ?? raw.metadata.uid) === raw.metadata.uid;
+    if (isSame && before.metadata.resourceVersion === raw.metadata.resourceVersion) return key;
     const now = this.#trim(raw);
     this.#items.set(key, now);
     this.#reindex(key, now, before);

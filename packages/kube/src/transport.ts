@@ -1,8 +1,9 @@
 import { Agent, type buildConnector, type Dispatcher, errors } from 'undici';
 import type { Connection } from './connection.ts';
+import { Ending } from './ending.ts';
 import { errorFromAnswer, KubeError } from './errors.ts';
 import type { Login } from './login-plugin.ts';
-import { noAnswer } from './no-answer.ts';
+import { ClosedError, noAnswer } from './no-answer.ts';
 import { resourceOf } from './paths.ts';
 import type { Gate, RequestEvent } from './request-event.ts';
 import { HTTP1_IDLE_MS, WatchCall, type WatchSend, type WatchVia } from './watch-call.ts';
@@ -30,7 +31,8 @@ export interface Send {
   body?: string;
   contentType?: string;
   accept?: string;
-  signal?: AbortSignal;
+  /** Of {@link Transport.begin}. */
+  signal: AbortSignal;
   /** It gets a connection that is made for it and closed after it: behind a load balancer it may lead to another server. */
   freshConnection?: boolean;
   /** Until the first byte of the answer. */
@@ -65,8 +67,8 @@ export class Transport implements WatchVia {
   };
   #login: Login | undefined;
   #watches: WatchSessions | undefined;
-  /** Ends all requests under way. */
-  #ending = new AbortController();
+  /** Requests under way. */
+  readonly #running = new Set<Ending>();
   /** Something was asked since it was last looked. */
   #used = false;
 
@@ -75,6 +77,15 @@ export class Transport implements WatchVia {
     const url = new URL(o.connection.server);
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
+  }
+
+  /**
+   * What a request is given up by, when the client is closed too. Whoever begins one says when it is done.
+   *
+   * @param ms - how long it may take, reading its answer included
+   */
+  begin(caller: AbortSignal | undefined, ms: number | undefined): Ending {
+    return new Ending(this.#running, caller, ms);
   }
 
   /**
@@ -149,8 +160,7 @@ export class Transport implements WatchVia {
     this.#watches?.close();
     this.#watches = undefined;
     // Requests are given up one by one: undici throws, where nobody can catch it, when an agent is destroyed that has requests under way on HTTP/2.
-    this.#ending.abort(new Error('the client was closed'));
-    this.#ending = new AbortController();
+    for (const ending of [...this.#running]) ending.abort(new ClosedError());
     await Promise.all(agents.map((agent) => agent?.close()));
   }
 
@@ -172,7 +182,7 @@ export class Transport implements WatchVia {
         method: r.method as Dispatcher.HttpMethod,
         headers,
         body: r.body ?? null,
-        signal: AbortSignal.any([...(r.signal ? [r.signal] : []), this.#ending.signal]),
+        signal: r.signal,
         headersTimeout: r.headersTimeoutMs,
         bodyTimeout: r.bodyTimeoutMs,
       });
@@ -208,8 +218,17 @@ export class Transport implements WatchVia {
     loginAgain: boolean,
   ): Promise<Dispatcher.ResponseData['body']> {
     const { path, accept, headersTimeoutMs, idleMs = HTTP1_IDLE_MS } = w;
-    const request = { method: 'GET', verb: 'watch', path, signal, headersTimeoutMs, bodyTimeoutMs: idleMs } as const;
-    return (await this.#once({ ...request, ...(accept ? { accept } : {}) }, loginAgain)).body;
+    const ending = this.begin(signal, undefined);
+    const times = { headersTimeoutMs, bodyTimeoutMs: idleMs };
+    const request = { method: 'GET', verb: 'watch', path, signal: ending.signal, ...times } as const;
+    try {
+      const { body } = await this.#once({ ...request, ...(accept ? { accept } : {}) }, loginAgain);
+      body.once('close', () => ending.done());
+      return body;
+    } catch (e) {
+      ending.done();
+      throw e;
+    }
   }
 
   /** @internal */

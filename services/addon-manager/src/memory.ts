@@ -9,8 +9,8 @@ export const SLOW_PASS_MS = 6 * 3_600_000;
 export interface ClusterMemory extends HealthMemory {
   /** Undefined until they were read. */
   inventories: Map<string, Inventory> | undefined;
-  /** What this process applied whole, by addon: it need not do so again while health is waited for. */
-  applied: Map<string, { input: string; items: Item[]; conflicts: Conflict[]; at: number }>;
+  /** What this process applied whole, by addon: it need not do so again while health is waited for; without input where that is over. */
+  applied: Map<string, { input?: string; items: readonly Item[]; conflicts: readonly Conflict[]; at: number }>;
   /** Of what is not rolled out in time, which pod does not run and why, by addon: a late rollout is looked at often, and its pods are not. */
   latePods: Map<string, { problem: string; said: string | undefined; at: number }>;
   /** Identities of objects that may have drifted, by addon. */

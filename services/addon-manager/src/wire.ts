@@ -30,6 +30,7 @@ import {
 } from '@shoto/kube';
 import { type Engine, Feeder, type KeyQueue, type RunContext } from '@shoto/reconciler';
 import type { Clock, Logger } from '@shoto/service';
+import { keptAddon } from './addon/objects.ts';
 import { KindFinder } from './apply/kinds.ts';
 import { clientOf, registryClientOf } from './catalogue/client-of.ts';
 import { type PollDeps, poll } from './catalogue/poll.ts';
@@ -124,6 +125,7 @@ export function wire(o: WireOptions): AddonManager {
     client,
     type: resourceOf(AddonKind),
     onError,
+    trim: keptAddon,
     indexes: { cluster: (a) => `${a.metadata.namespace}/${a.spec.clusterName}` },
     onChange: (_key, now, before) => {
       const { metadata, spec } = (now ?? before)!;

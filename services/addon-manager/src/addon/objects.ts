@@ -1,10 +1,26 @@
 import { type Addon, AddonKind, API_VERSION, type Cluster, type ClusterAddon, LABELS, resourceOf } from '@shoto/api';
 import { KubeError } from '@shoto/kube';
 import type { Deps } from '../deps.ts';
+import { sharing } from '../shared-strings.ts';
 
 export const ADDONS = resourceOf(AddonKind);
 
 export const addonName = (cluster: Cluster, addon: string): string => `${cluster.metadata.name}-${addon}`;
+
+/** An Addon as it is remembered, with what a pass looks at: a fleet has twenty for each cluster. */
+export function keptAddon({ apiVersion, kind, metadata, spec, status }: Addon): Addon {
+  const { name, namespace, uid, resourceVersion, generation, annotations } = metadata;
+  return {
+    ...sharing({ apiVersion, kind, spec, ...(status ? { status } : {}) }),
+    metadata: {
+      name,
+      ...sharing({ namespace, ...(annotations ? { annotations } : {}) }),
+      ...(uid ? { uid } : {}),
+      ...(resourceVersion ? { resourceVersion } : {}),
+      ...(generation === undefined ? {} : { generation }),
+    },
+  };
+}
 
 /** The Addon object of a cluster's addon; made where it is not there. */
 export async function ensureAddon(d: Deps, cluster: Cluster, wanted: ClusterAddon): Promise<Addon> {

@@ -12,6 +12,7 @@ import { failureOf } from './failure.ts';
 import { ignoredOf, renderedFor } from './rendered.ts';
 import type { Standing } from './standing.ts';
 
+const NONE: readonly never[] = [];
 /** A first installation that takes longer than its bundle allows goes on; it is looked at so often. */
 const LATE_MS = 30_000;
 /** The pods of what is late are looked at so often, and when its counts have changed. */
@@ -172,5 +173,7 @@ async function settle(
   });
   p.memory.dirty.delete(name);
   p.memory.latePods.delete(name);
+  // Not needed again, and a fleet has many.
+  p.memory.applied.set(name, { items: NONE, conflicts: NONE, at: p.memory.applied.get(name)!.at });
   return done;
 }

@@ -33,7 +33,7 @@ export interface Compared {
   /** Objects that were looked at, in words; undefined: all. */
   of: ReadonlySet<string> | undefined;
   drifted: Drifted[];
-  conflicts: Conflict[];
+  conflicts: readonly Conflict[];
 }
 
 /** Why an addon is not healthy. */

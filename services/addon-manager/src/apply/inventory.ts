@@ -1,5 +1,6 @@
 import { HealthCheck, type JsonObject, type Manifest } from '@shoto/bundle';
 import { CONFIGMAPS, type HasMeta, type KubeClient } from '@shoto/kube';
+import { sharing } from '../shared-strings.ts';
 import { FIELD_MANAGER } from './owned-fields.ts';
 
 /** Where inventories lie in the workload cluster, one ConfigMap for each addon. */
@@ -105,7 +106,10 @@ function parse(map: StoredMap): Inventory | undefined {
     const read = JSON.parse(map.data?.[KEY] ?? '') as Partial<Inventory>;
     if (typeof read.bundle !== 'string' || typeof read.input !== 'string' || !Array.isArray(read.items))
       return undefined;
-    const items = read.items.filter((i) => i && typeof i.apiVersion === 'string' && i.kind && i.name);
+    const items = read.items
+      .filter((i) => i && typeof i.apiVersion === 'string' && i.kind && i.name)
+      // A UID is nobody else's.
+      .map(({ uid, ...i }) => ({ ...sharing(i), ...(uid === undefined ? {} : { uid }) }));
     return {
       bundle: read.bundle,
       input: read.input,

@@ -2,6 +2,7 @@ import { ADDON_LABEL } from '@shoto/bundle';
 import { type HasMeta, type KubeClient, Reflector, type ResourceType } from '@shoto/kube';
 import { idOf } from '../apply/inventory.ts';
 import { ownedFields } from '../apply/owned-fields.ts';
+import { shared } from '../shared-strings.ts';
 
 /** An object as it is kept: where it is, whose it is, and what our fields of it look like. */
 interface Seen extends HasMeta {
@@ -36,15 +37,14 @@ export interface DriftWatchesOptions {
 
 /** Cut down to what is compared: a fleet has many. */
 function trim(raw: Seen): Seen {
-  const { name, namespace, uid, resourceVersion, labels } = raw.metadata;
+  const { name, namespace, resourceVersion, labels } = raw.metadata;
   return {
     metadata: {
-      name,
-      ...(namespace ? { namespace } : {}),
-      ...(uid ? { uid } : {}),
+      name: shared(name),
+      ...(namespace ? { namespace: shared(namespace) } : {}),
       ...(resourceVersion ? { resourceVersion } : {}),
     },
-    addon: labels?.[ADDON_LABEL] ?? '',
+    addon: shared(labels?.[ADDON_LABEL] ?? ''),
     owned: ownedFields(raw.metadata),
   };
 }

@@ -11,9 +11,9 @@ export interface KnownHealth {
   /** By identity of the object, what is asked of it. */
   checks: ReadonlyMap<string, readonly HealthCheck[]>;
   /** Identities of objects that have changed since they were looked at. */
-  changed: Set<string>;
+  changed: Set<string> | undefined;
   /** What does not hold, by identity of the object, the oldest first; `since` in milliseconds since the epoch. */
-  problems: Map<string, { message: string; since: number }>;
+  problems: Map<string, { message: string; since: number }> | undefined;
 }
 
 /** What a process knows of the health of a cluster's addons. */
@@ -37,8 +37,9 @@ export function knownHealth(inventory: Inventory): KnownHealth {
   return {
     of: healthOf(inventory),
     checks: Map.groupBy(asked, idOf),
-    changed: new Set(),
-    problems: new Map(),
+    // Made when they are needed: nearly all addons of a fleet are well.
+    changed: undefined,
+    problems: undefined,
   };
 }
 
@@ -51,6 +52,7 @@ export function knownHealth(inventory: Inventory): KnownHealth {
 export function noteChange(memory: HealthMemory, s: { addon: string; id: string }, now: number): number | undefined {
   const known = memory.health.get(s.addon);
   if (!known?.checks.has(s.id)) return undefined;
+  known.changed ??= new Set();
   known.changed.add(s.id);
   if (memory.lookAt !== undefined && memory.lookAt > now) return undefined;
   memory.lookAt = now + LOOK_AFTER_MS;

@@ -34,12 +34,12 @@ export async function ailmentOf(p: Pass, w: Wish): Promise<Pick<Standing, 'ails'
   const isSaid = saidOf(w) !== undefined;
   const graceMs = isSaid ? 0 : p.way.rolling ? UNHEALTHY_AFTER_ROLLING_MS : UNHEALTHY_AFTER_MS;
   const isOver = ({ since }: { since: number }): boolean => p.d.now() - since >= graceMs;
-  const ids = new Set(p.looks ? known.changed : []);
-  if (isSaid && known.problems.size === 0) for (const id of known.checks.keys()) ids.add(id);
-  if (!isSaid) for (const [id, problem] of known.problems) if (isOver(problem)) ids.add(id);
+  const ids = new Set(p.looks ? known.changed : undefined);
+  if (isSaid && (known.problems?.size ?? 0) === 0) for (const id of known.checks.keys()) ids.add(id);
+  if (!isSaid) for (const [id, problem] of known.problems ?? []) if (isOver(problem)) ids.add(id);
   let isSeen = true;
   for (const id of ids) isSeen = (await look(p, known, id)) && isSeen;
-  const problems = [...known.problems.values()];
+  const problems = [...(known.problems?.values() ?? [])];
   const told = problems
     .filter(isOver)
     .map((t) => t.message)
@@ -58,13 +58,17 @@ export async function ailmentOf(p: Pass, w: Wish): Promise<Pick<Standing, 'ails'
 async function look(p: Pass, known: KnownHealth, id: string): Promise<boolean> {
   p.signal?.throwIfAborted();
   const { workload: client, version, signal } = p;
-  known.changed.delete(id);
+  known.changed?.delete(id);
+  if (known.changed?.size === 0) known.changed = undefined;
   try {
     const failing = await firstFailing({ client, finder: p.d.finder, version, signal }, known.checks.get(id) ?? []);
-    if (!failing) known.problems.delete(id);
-    else known.problems.set(id, { message: failing.message, since: known.problems.get(id)?.since ?? p.d.now() });
+    if (failing) {
+      known.problems ??= new Map();
+      known.problems.set(id, { message: failing.message, since: known.problems.get(id)?.since ?? p.d.now() });
+    } else if (known.problems?.delete(id) && known.problems.size === 0) known.problems = undefined;
     return true;
   } catch (e) {
+    known.changed ??= new Set();
     known.changed.add(id);
     if (!(e instanceof KubeError) || signal?.aborted) throw e;
     p.memory.lookAt ??= p.d.now() + LOOK_AGAIN_MS;
