@@ -2,8 +2,10 @@ import type { Cluster, Machine } from '@shoto/api';
 import { LABELS } from '@shoto/api';
 import { type HasMeta, keyOf, NODES } from '@shoto/kube';
 import type { Clock, Logger } from '@shoto/service';
+import { joined } from './check-in/steps.ts';
 import type { FleetStop } from './fleet.ts';
 import { providerId } from './kubeadm/node.ts';
+import { changeBootstrap } from './machine-status.ts';
 import type { WorkloadAccess } from './workload/access.ts';
 import { isInStep } from './workload/managed-fields.ts';
 import { deleteNodeOf, type Node } from './workload/node.ts';
@@ -21,6 +23,8 @@ export interface SweepDeps {
   log: Logger;
 }
 
+/** A machine that took its ticket so long ago, whose Node is Ready, has joined, whatever became of its word. */
+const JOINS_MS = 900_000;
 /** A node that is silent for a shorter time may be one that just restarts. */
 const SILENT_MS = 60_000;
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
@@ -44,8 +48,20 @@ export function isLeftOver(node: Node, servers: ReadonlySet<string>, now: number
 }
 
 /**
+ * Whether a Machine may have joined though nobody here knows of it: a management cluster that was restored remembers less than there is. A control-plane
+ * machine that took its ticket may hang half-way, with a Node already.
+ *
+ * @param now - milliseconds since the epoch
+ */
+function mayHaveJoined({ metadata, spec, status }: Machine, now: number): boolean {
+  const { joinedAt, keyHash, ticketTakenAt } = status?.bootstrap ?? {};
+  if (metadata.deletionTimestamp || joinedAt || !status?.server?.id) return false;
+  return keyHash === undefined || (spec.role === 'worker' && now - Date.parse(ticketTakenAt ?? '') > JOINS_MS);
+}
+
+/**
  * Looks at the Nodes of a living cluster, by their names: those of servers that are no more go, and Machines whose labels and taints have not
- * reached their Node get a pass. It makes good what happened while nobody looked, and costs one small request where nothing did.
+ * reached their Node get a pass, and those that have joined without our knowing are said to have. It makes good what happened while nobody looked, and costs one small request where nothing did.
  *
  * @throws {KubeError}
  */
@@ -61,9 +77,22 @@ export async function sweepNodes(d: SweepDeps, cluster: Cluster, signal: AbortSi
     if (!machine) strangers.push(node.metadata.name);
     else if (machine.status?.bootstrap.joinedAt && !machine.metadata.deletionTimestamp && !isInStep(node, machine))
       d.wakeMachine(keyOf(machine));
+    else if (mayHaveJoined(machine, d.clock.now())) await adopt(d, workload, machine, signal);
   }
   if (strangers.length === 0 || d.emergencyStop()) return;
   await removeLeftOvers(d, cluster, workload, strangers, nodes.length, signal);
+}
+
+/** Says of a Machine that it has joined, where its server's Node is Ready. */
+async function adopt(d: SweepDeps, workload: Kube, machine: Machine, signal: AbortSignal): Promise<void> {
+  const node = await workload.get<Node>(NODES, { name: machine.metadata.name }, { signal });
+  const isReady = node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+  if (!isReady || node?.spec?.providerID !== providerId(machine.status?.server.id ?? '')) return;
+  await changeBootstrap({ kube: d.kube, machines: d.world.machines }, machine, (b) => joined(b, [], d.clock.now()));
+  d.log.warn(
+    { machine: keyOf(machine) },
+    'a machine has joined without our knowing: was the management cluster restored?',
+  );
 }
 
 async function nodesOf(workload: Kube, signal: AbortSignal): Promise<HasMeta[]> {

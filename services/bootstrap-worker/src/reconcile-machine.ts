@@ -115,8 +115,9 @@ export const clusterMovesMachines = (now: Cluster | undefined, before: Cluster):
 
 /** Whether a Machine's ticket has ended unused and nobody was told. */
 export function hasExpired(m: Machine, now: number): boolean {
-  const { server, bootstrap } = m.status ?? {};
-  if (m.metadata.deletionTimestamp || !server?.activeAt || bootstrap?.keyHash) return false;
+  const { server, bootstrap, health } = m.status ?? {};
+  // A Ready node has joined: a restored management cluster may not know when.
+  if (m.metadata.deletionTimestamp || !server?.activeAt || bootstrap?.keyHash || health?.ready) return false;
   const said = bootstrap?.conditions?.find((c) => c.type === MACHINE_CONDITIONS.joined);
   return said?.reason !== 'TicketExpired' && now >= Date.parse(server.activeAt) + TICKET_SECONDS * 1000;
 }

@@ -133,6 +133,34 @@ describe('the sweep of Nodes', () => {
     expect(nodes(s)).toHaveLength(3);
   });
 
+  describe('says of a Machine that it has joined', () => {
+    const at = '2025-12-31T23:00:00Z';
+    const ready = { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: old }] };
+    const forgotten = (o: Parameters<typeof aMachine>[1] = {}) =>
+      worker({ name: 'web-w-2', metadata: {}, ...o, bootstrap: { joinedAt: undefined, ...o.bootstrap } });
+    const own = (m: Machine, o: object = {}) => nodeOf(m, { metadata: pool, status: ready, ...o });
+    it.each<[string, boolean, Machine, object]>([
+      ['whose Node is Ready, though it never took its ticket as far as we know', true, forgotten(), {}],
+      ['whose word was lost long ago', true, forgotten({ bootstrap: { keyHash: 'k', ticketTakenAt: at } }), {}],
+      ['but not while it may yet say so', false, forgotten({ bootstrap: { keyHash: 'k', ticketTakenAt: old } }), {}],
+      [
+        'but not of a control plane that may hang half-way',
+        false,
+        forgotten({ role: 'control-plane', bootstrap: { keyHash: 'k', ticketTakenAt: at } }),
+        {},
+      ],
+      ['but not by the Node of another server', false, forgotten(), { spec: { providerID: 'openstack:///other' } }],
+      ['but not by a Node that is not Ready', false, forgotten(), { status: silent(Date.parse(old)) }],
+      ['but not of one that leaves', false, forgotten({ metadata: { deletionTimestamp: old } }), {}],
+    ])('%s', async (_, expected, m, o) => {
+      const { s, sweep } = await swept([own(m, o)], { machines: [m] });
+      await sweep();
+      const { joinedAt: is, conditions } = s.machineNow(m).status!.bootstrap;
+      expect(is !== undefined).toBe(expected);
+      expect(conditions?.some((c) => c.type === 'Joined' && c.status === 'True') ?? false).toBe(expected);
+    });
+  });
+
   it('asks live before it deletes: a Machine that is not in the cache yet keeps its Node', async () => {
     const { s, sweep } = await swept([left('web-w-9')]);
     s.machineCache.lag();

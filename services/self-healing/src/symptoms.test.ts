@@ -95,6 +95,12 @@ describe('what ails a machine, and in how many minutes it is due', () => {
     expect(seen(unjoined(60), ill)).toBe('NeverJoined in -45');
   });
 
+  it('does not blame a machine for not joining whose node is Ready: a restored management cluster may not know of it', () => {
+    const m = unjoined(60, { conditions: [condition('Joined', 'False', 'TicketExpired', ago(45))] });
+    m.status!.health = { revision: 1, ready: true };
+    expect(seen(m)).toBeUndefined();
+  });
+
   it('gives the one that makes the control plane a quarter of an hour, since it was told to, and again once kubeadm has ended there', () => {
     const young = aCluster('web');
     const maker = unjoined(60, { role: 'control-plane' });

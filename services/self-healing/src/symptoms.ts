@@ -70,9 +70,10 @@ function makingSymptom({ metadata, status }: Machine, c: Cluster, s: Settings): 
 
 /** A machine that does not come in. What keeps a whole cluster from taking machines in is not the machine's fault. */
 function joinSymptom(m: Machine, c: Cluster, s: Settings): Symptom | undefined {
-  const { server, bootstrap } = m.status ?? {};
+  const { server, bootstrap, health } = m.status ?? {};
   const making = makingSymptom(m, c, s);
-  if (bootstrap?.joinedAt) return making;
+  // A Ready node has joined: a management cluster that was restored may not know when.
+  if (bootstrap?.joinedAt || health?.ready) return making;
   const misused = findCondition(bootstrap?.conditions, 'TicketMisused');
   if (misused?.status === 'True')
     return { reason: 'TicketMisused', kind: 'join', since: since(misused), dueAt: since(misused) + s.settleMs };
