@@ -145,7 +145,7 @@ export class Services {
           pool: pool(),
           checkIn: { host: '127.0.0.1', port: ports.checkIn, rate: 10_000, burst: 10_000 },
           internal: { host: '127.0.0.1', port: ports.internal, ca: internal.ca, ...own },
-          metrics: createMetrics(name),
+          metrics: createMetrics(name, { ofProcess: false }),
         }).start();
         return;
       case 'self-healing':
