@@ -8,15 +8,16 @@ replaces() {
 }
 
 # addon NAME VERSION MODULE@VERSION [-X VARIABLE=VALUE | -tags TAGS | -with MODULE@VERSION]… COMMAND_DIRECTORY… → DIR/addons/NAME/VERSION/bin
-# -with: a module that it takes from its own tree, as it was published of the same version
+# -with: a module that it takes from its own tree, as it was published of the same version. RENAME="from:to …" renames binaries, CGO_ENABLED=1 lets it call C.
 addon() {
-  local name=$1 version=$2 module=$3 dir=$OUT/addons/$1/$2/bin flags='-s -w' tags=() packages=() wanted=() with=("$3"); shift 3
+  local name=$1 version=$2 module=$3 dir=$OUT/addons/$1/$2/bin flags='-s -w' tags=() packages=() wanted=() with=("$3") pair; shift 3
   while [ $# -gt 0 ]; do case $1 in
     -X) flags+=" -X $2"; shift ;;
     -tags) tags=(-tags "$2"); shift ;;
     -with) with+=("$2"); shift ;;
     *) packages+=("${module%@*}${1:+/$1}"); wanted+=("$([ -n "$1" ] && basename "$1" || echo "$name")") ;;
   esac; shift; done
+  for pair in ${RENAME:-}; do wanted=("${wanted[@]/#${pair%%:*}/${pair#*:}}"); done
   missing "$dir" "${wanted[@]}" || return 0
   replaces "$module" | go_module "$name-$version" "${with[@]}"
   go_build "$name-$version" "$dir" "${tags[@]}" -ldflags "$flags" "${packages[@]}"
@@ -61,6 +62,28 @@ cinder_csi() {
     "$OUT/addons/cinder-csi-plugin/$version/bin/cinder-csi-plugin"
 }
 
+# cloud_controller_manager VERSION: load balancers of Octavia for Services, out of the driver's module
+cloud_controller_manager() {
+  local version=$1 module=k8s.io/cloud-provider-openstack name=openstack-cloud-controller-manager
+  addon $name "$version" "$module@$version" -X "k8s.io/component-base/version.gitVersion=$version" -X "$module/pkg/version.Version=$version" cmd/$name
+  # Its command is named in full by bundles.
+  addon_image "registry.k8s.io/provider-os/$name:$version" bin -c /bin/$name "$WORK/base" -- "$OUT/addons/$name/$version/bin/$name"
+}
+
+# node_problem_detector VERSION: with its helpers where upstream's image has them. It reads the journal by C; without the exporter to Google's cloud,
+# which is most of what there is to compile.
+node_problem_detector() {
+  local version=$1 name=node-problem-detector dir=$OUT/addons/node-problem-detector/$1/bin module=k8s.io/node-problem-detector
+  ! missing "$dir" $name health-checker log-counter || apt gcc libc6-dev libsystemd-dev
+  CGO_ENABLED=1 RENAME="nodeproblemdetector:$name healthchecker:health-checker logcounter:log-counter" \
+    addon $name "$version" "$module@$version" -X "$module/pkg/version.version=$version" -tags 'journald disable_stackdriver_exporter' \
+    cmd/nodeproblemdetector cmd/healthchecker cmd/logcounter
+  missing "$OUT" "addons/images/${name}_$version.tar" || return 0
+  layer_journal
+  addon_image "registry.k8s.io/$name/$name:$version" . -e /$name "$WORK/base" "$WORK/journal" \
+    "$(layer_of $name-helpers home/kubernetes/bin "$dir"/{health-checker,log-counter})" -- "$dir/$name"
+}
+
 # csi_sanity VERSION: upstream's main.go with csi-sanity/retry.go
 csi_sanity() {
   local module=github.com/kubernetes-csi/csi-test/v5@$1 name=csi-sanity-$1 dir=$OUT/addons/csi-sanity/$1/bin
@@ -77,6 +100,7 @@ addons() {
   local version bin base=$WORK/base
   mkdir -p "$WORK"; layer_base; layer_filesystems
   for version in "${CINDER_CSI[@]}"; do cinder_csi "$version"; done
+  for version in "${CLOUD_CONTROLLER_MANAGER[@]}"; do cloud_controller_manager "$version"; done
   stand_in "registry.k8s.io/sig-storage/csi-node-driver-registrar:$CSI_REGISTRAR" . -e /csi-node-driver-registrar "$base"
   stand_in "registry.k8s.io/sig-storage/livenessprobe:$CSI_LIVENESS" . -e /livenessprobe "$base"
   stand_in "quay.io/kiwigrid/k8s-sidecar:$SIDECAR" . -e /k8s-sidecar -u 65534 "$base"
@@ -109,6 +133,7 @@ addons() {
     addon_image "registry.k8s.io/kube-state-metrics/kube-state-metrics:$version" . -e /kube-state-metrics -e --port=8080 -e --telemetry-port=8081 -u 65534 \
       "$base" -- "$OUT/addons/kube-state-metrics/$version/bin/kube-state-metrics"
   done
+  for version in "${NODE_PROBLEM_DETECTOR[@]}"; do node_problem_detector "$version"; done
   csi_sanity "$CSI_SANITY"
   rm -rf "$WORK"/bin-*
 }
