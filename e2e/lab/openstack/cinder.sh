@@ -24,7 +24,7 @@ default_volume_type = lab
 volume_driver = labcinder.FileDriver
 volume_backend_name = lab
 $(common cinder)
-$(authtoken cinder)
+$(authtoken cinder volumev3)
 $(client nova nova)
 [key_manager]
 backend = cinder.keymgr.conf_key_mgr.ConfKeyManager

@@ -11,7 +11,7 @@ workers = 1
 use_stderr = true
 enabled_backends = files:file
 $(common glance)
-$(authtoken glance)
+$(authtoken glance image)
 [paste_deploy]
 flavor = keystone
 config_file = $ETC/glance-api-paste.ini

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Keystone, and the sections by which the others speak to it.
 
-# authtoken USER: how a service checks the tokens it gets
+# authtoken USER TYPE: how a service checks the tokens it gets. Without its type, as the catalog has it, it takes no credential with access rules.
 authtoken() { cat <<C
 [keystone_authtoken]
 www_authenticate_uri = http://$H:5000
@@ -14,6 +14,7 @@ username = $1
 password = $PW
 region_name = RegionOne
 memcached_servers = $H:11211
+service_type = $2
 service_token_roles_required = true
 service_token_roles = service
 C

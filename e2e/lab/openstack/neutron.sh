@@ -28,7 +28,7 @@ global_physnet_mtu = 1500
 root_helper = $([ $PROFILE = fake ] || echo "sudo /usr/bin/neutron-rootwrap /etc/neutron/rootwrap.conf")
 report_interval = 10
 $(common neutron)
-$(authtoken neutron)
+$(authtoken neutron network)
 $(client nova nova)
 $(client placement placement)
 [experimental]

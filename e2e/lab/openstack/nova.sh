@@ -22,7 +22,7 @@ instance_name_template = lab-%08x
 [api_database]
 connection = $(db nova_api)
 $(common nova)
-$(authtoken nova)
+$(authtoken nova compute)
 [api]
 auth_strategy = keystone
 [conductor]

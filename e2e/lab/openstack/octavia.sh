@@ -15,7 +15,7 @@ enabled_provider_drivers = amphora:Octavia
 default_provider_driver = amphora
 allow_ping_health_monitors = true
 $(common octavia)
-$(authtoken octavia)
+$(authtoken octavia load-balancer)
 $(client service_auth octavia)
 [health_manager]
 heartbeat_key = $PW

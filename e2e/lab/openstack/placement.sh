@@ -12,7 +12,7 @@ connection = $(db placement)
 lock_path = $LAB_DIR/locks
 [api]
 auth_strategy = keystone
-$(authtoken placement)
+$(authtoken placement placement)
 C
 }
 

@@ -108,10 +108,14 @@ def plug(lb):
     sh('ip', 'link', 'set', tap, 'mtu', str(mtu), 'up')   # the linuxbridge agent does the rest
 
 
+def stays(thing):
+    return 'DELETE' not in (thing.provisioning_status or '')
+
+
 def config(lb, without):
     out = ['global', '  maxconn 2000', 'defaults', '  mode tcp', '  timeout connect 5s']
     for l in lb.listeners:
-        if not l.enabled or l.id == without or 'DELETE' in (l.provisioning_status or ''):
+        if not l.enabled or l.id == without or not stays(l):
             continue
         out += [f'frontend f-{l.id}', f'  bind {lb.vip.ip_address}:{l.protocol_port}',
                 f'  timeout client {l.timeout_client_data or 50000}']
@@ -119,7 +123,7 @@ def config(lb, without):
         if cidrs:
             out.append(f'  tcp-request connection reject unless {{ src {" ".join(cidrs)} }}')
         pool = l.default_pool
-        if pool is None or not pool.enabled:
+        if pool is None or not pool.enabled or not stays(pool):
             continue
         out += [f'  default_backend b-{l.id}', f'backend b-{l.id}',
                 f'  timeout server {l.timeout_member_data or 50000}',
@@ -127,7 +131,7 @@ def config(lb, without):
                     pool.lb_algorithm, 'roundrobin')]
         h = pool.health_monitor
         check = ''
-        if h is not None and h.enabled:
+        if h is not None and h.enabled and stays(h):
             check = f' check inter {h.delay}s fall {h.fall_threshold} rise {h.rise_threshold}'
             out.append(f'  timeout check {h.timeout}s')
             if h.type in ('HTTP', 'HTTPS'):
@@ -136,9 +140,11 @@ def config(lb, without):
                 check += ' check-ssl verify none' if h.type == 'HTTPS' else ''
         proxy = ' send-proxy' if pool.protocol == 'PROXY' else ''
         for m in pool.members:
-            if m.enabled and 'DELETE' not in (m.provisioning_status or ''):
+            if m.enabled and stays(m):
+                # Health may be told on another port: a node's, of those Services that want their pods on it.
+                port = f' port {m.monitor_port}' if check and m.monitor_port else ''
                 out.append(f'  server {m.id} {m.ip_address}:{m.protocol_port} weight {m.weight or 1}'
-                           f'{check}{proxy}{" backup" if m.backup else ""}')
+                           f'{check}{port}{proxy}{" backup" if m.backup else ""}')
     return '\n'.join(out) + '\n'
 
 
