@@ -9,19 +9,35 @@ export async function holdings(cloud: OpenStack): Promise<Holdings> {
   const project = await cloud.projectId();
   const own = <T extends object>(items: T[]): T[] =>
     items.filter((i) => !project || !('project_id' in i) || i.project_id === project);
-  const [servers, ports, floatingIps, networks, routers, groups, volumes, balancers, serverGroups, credentials] =
-    await Promise.all([
-      collect(compute.servers.list()),
-      collect(network.ports.list()),
-      collect(network.floatingIps.list()),
-      collect(network.networks.list()),
-      collect(network.routers.list()),
-      collect(network.securityGroups.list()),
-      collect(blockStorage.volumes.list()),
-      collect(loadBalancer.loadBalancers.list()),
-      collect(compute.serverGroups.list()),
-      identity.applicationCredentials.list(),
-    ]);
+  const [
+    servers,
+    ports,
+    floatingIps,
+    networks,
+    routers,
+    groups,
+    volumes,
+    balancers,
+    listeners,
+    pools,
+    monitors,
+    serverGroups,
+    credentials,
+  ] = await Promise.all([
+    collect(compute.servers.list()),
+    collect(network.ports.list()),
+    collect(network.floatingIps.list()),
+    collect(network.networks.list()),
+    collect(network.routers.list()),
+    collect(network.securityGroups.list()),
+    collect(blockStorage.volumes.list()),
+    collect(loadBalancer.loadBalancers.list()),
+    collect(loadBalancer.listeners.list()),
+    collect(loadBalancer.pools.list()),
+    collect(loadBalancer.healthMonitors.list()),
+    collect(compute.serverGroups.list()),
+    identity.applicationCredentials.list(),
+  ]);
   return {
     servers: servers.length,
     ports: own(ports).length,
@@ -31,6 +47,9 @@ export async function holdings(cloud: OpenStack): Promise<Holdings> {
     securityGroups: own(groups).filter((g) => g.name !== 'default').length,
     volumes: volumes.length,
     loadBalancers: own(balancers).length,
+    listeners: own(listeners).length,
+    pools: own(pools).length,
+    healthMonitors: own(monitors).length,
     serverGroups: serverGroups.length,
     applicationCredentials: credentials.length,
   };
