@@ -51,5 +51,5 @@ octavia_start() {
     -keyout "$LAB_DIR/keys/octavia-ca.key" -out "$LAB_DIR/keys/octavia-ca.pem" 2>"$LOG/octavia-ca.log"
   launch octavia-api uwsgi --ini "$ETC/uwsgi.ini" --http-socket "$H:9876" --wsgi-file /usr/bin/octavia-wsgi \
     --pyargv "--config-file $ETC/octavia.conf"
-  launch octavia-worker octavia-worker --config-file "$ETC/octavia.conf"
+  launch octavia-worker /usr/bin/python3 -c 'import laboctavia; laboctavia.main()' --config-file "$ETC/octavia.conf"
 }

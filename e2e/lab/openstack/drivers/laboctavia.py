@@ -3,11 +3,13 @@
 The libvirt profile's amphora driver gives it a namespace in which haproxy runs,
 plugged as the DHCP agent plugs its own ports; the fake profile uses Octavia's
 no-op there, so that every call works and no traffic is balanced."""
+import collections
 import ipaddress
 import os
 import shutil
 import signal
 import subprocess
+import sys
 
 from octavia.amphorae.drivers.noop_driver.driver import NoopAmphoraLoadBalancerDriver
 from octavia.network import base
@@ -184,3 +186,19 @@ def remove(lb):
     sh('ip', 'netns', 'del', namespace(lb), check=False)
     sh('ip', 'link', 'del', f'tap{lb.vip.port_id[:11]}', check=False)
     shutil.rmtree(d, ignore_errors=True)
+
+
+def run_flow(self, func, *args, store=None, **named):
+    if named:
+        store = {**store, 'amphorae_network_config': collections.defaultdict(dict)}
+    self.tf_engine.taskflow_load(func(*args, **named), store=store).run()
+
+
+def main():
+    """The worker, but for one thing: Zed's (unless it has a job board) loses the named argument of a flow, which are the listeners of
+    a load balancer that is made in one call with all below it: it is ACTIVE, and does nothing. And that flow lacks an input."""
+    from octavia.cmd.octavia_worker import main as worker_main
+    from octavia.controller.worker.v2.controller_worker import ControllerWorker
+    ControllerWorker.run_flow = run_flow
+    sys.argv[0] = 'octavia-worker'
+    worker_main()
