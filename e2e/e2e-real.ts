@@ -46,12 +46,14 @@ async function main(variant: Variant, world: World): Promise<void> {
     throw new Error(
       `create ended with ${created.code}: ${created.stderr}\n${(await world.shoto('describe', 'cluster', 'web')).stdout}`,
     );
-  await variant.look(await clusterScene(scene, variant.nodes));
+  const onceGone: (() => Promise<void>)[] = [];
+  await variant.look({ ...(await clusterScene(scene, variant.nodes)), onceGone: (look) => onceGone.push(look) });
   await deleteCluster(world, before);
+  for (const look of onceGone) await look();
 }
 
 /** The cluster as kubectl shows it. */
-async function clusterScene(scene: Scene, wanted: number): Promise<ClusterScene> {
+async function clusterScene(scene: Scene, wanted: number): Promise<Omit<ClusterScene, 'onceGone'>> {
   const kubeconfig = await kubeconfigFile(scene.world, 'web');
   const binaries = await apiServerBinaries('v1.35.4', true);
   const kubectl = async (args: string[], input?: string): Promise<string> => {

@@ -19,6 +19,8 @@ export interface ClusterScene extends Scene {
   kubectl(args: string[], input?: string): Promise<string>;
   /** Names of its nodes. */
   nodes: string[];
+  /** Has something looked at once the cluster is deleted and its project holds no more than before. */
+  onceGone(look: () => Promise<void>): void;
 }
 
 /** One kind of cluster, on machines that run kubeadm. */

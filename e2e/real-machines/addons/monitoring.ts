@@ -6,7 +6,9 @@ import { type ClusterScene, expectThat } from '../scene.ts';
 /** Jobs that ask something on every node, control planes too. */
 const ON_EVERY_NODE = ['kubelet', 'cadvisor', 'node-exporter'];
 /** Addons of this story that bring rules. */
-const WITH_RULES = ['node-exporter', 'prometheus'];
+const WITH_RULES = ['node-exporter', 'kube-state-metrics', 'prometheus'];
+/** Job that tells about the objects of the cluster. */
+const ABOUT_OBJECTS = 'kube-state-metrics';
 
 interface Answer {
   data: { result: { metric: Record<string, string>; value: [number, string] }[] };
@@ -27,7 +29,10 @@ async function ask<T>({ kubectl }: ClusterScene, path: string): Promise<T> {
 const query = (scene: ClusterScene, promql: string): Promise<Answer> =>
   ask<Answer>(scene, `query?query=${encodeURIComponent(promql)}`);
 
-/** `up` has every node, for its kubelet, its containers and its node-exporter, and every rule that addons brought is evaluated without an error. */
+/**
+ * `up` has every node, for its kubelet, its containers and its node-exporter; kube-state-metrics tells about every node; and every rule that addons brought
+ * is evaluated without an error.
+ */
 export async function monitoringAnswers(scene: ClusterScene): Promise<void> {
   await until(
     'up has every node',
@@ -47,6 +52,8 @@ export async function monitoringAnswers(scene: ClusterScene): Promise<void> {
   const { data } = await query(scene, 'sum by (job) (up)');
   scene.say(`PromQL sum by (job) (up): ${data.result.map((r) => `${r.metric.job} ${r.value[1]}`).join(', ')}`);
 
+  await objectsAreTold(scene);
+
   const brought = await broughtRules(scene);
   const rules = await until(
     'rules that addons brought, each evaluated once',
@@ -63,6 +70,24 @@ export async function monitoringAnswers(scene: ClusterScene): Promise<void> {
   expectThat(bad.length === 0, `rules that fail: ${bad.join('; ')}`);
   const on = rules.filter((r) => r.state === 'firing' || r.state === 'pending').map((r) => `${r.name} ${r.state}`);
   scene.say(`${brought.length} rules came with addons, and none fails; alerts: ${on.join(', ')}`);
+}
+
+async function objectsAreTold(scene: ClusterScene): Promise<void> {
+  const told = await until(
+    `${ABOUT_OBJECTS} tells about every node`,
+    async () => {
+      const up = (await query(scene, `up{job="${ABOUT_OBJECTS}"} == 1`)).data.result.length;
+      const { data } = await query(scene, `kube_node_info{job="${ABOUT_OBJECTS}"}`);
+      const known = data.result.map(({ metric }) => metric.node ?? '').sort();
+      if (up === 1 && String(known) === String([...scene.nodes].sort())) return data.result;
+      throw new Error(`${up} of it are up; kube_node_info has ${known.join(', ') || 'no node'}`);
+    },
+    120_000,
+    3_000,
+  );
+  scene.say(
+    `PromQL kube_node_info: ${told.map(({ metric }) => `${metric.node} ${metric.kubelet_version} ${metric.internal_ip}`).join(', ')}`,
+  );
 }
 
 /**
