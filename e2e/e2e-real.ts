@@ -18,6 +18,7 @@ import { standard } from './real-machines/default.ts';
 import { floatingIp } from './real-machines/floating-ip.ts';
 import { ha } from './real-machines/ha.ts';
 import { machineAddress } from './real-machines/machine-address.ts';
+import { givenBack, reserved, setQuota } from './real-machines/quota.ts';
 import type { ClusterScene, Scene, Variant } from './real-machines/scene.ts';
 import { execute, kubeconfigFile, startWorld, type World } from './world.ts';
 
@@ -31,6 +32,9 @@ const VARIANTS: Record<string, Variant> = {
   addons,
 };
 
+/** Machines that the tenant may have: each is reserved before it is made. */
+const QUOTA = 20;
+
 const started = Date.now();
 const say = (text: string): void => console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}s  ${text}`);
 
@@ -38,6 +42,7 @@ async function main(variant: Variant, world: World): Promise<void> {
   const before = await holdings(world.cloud);
   const lab = process.env.E2E_CLOUDS_FILE ? undefined : await current('libvirt');
   const scene: Scene = { world, lab, say };
+  await setQuota(world, QUOTA);
   await variant.before?.(scene);
   say(['shoto create cluster web', ...variant.args].join(' '));
   const created = await world.shoto('create', 'cluster', 'web', ...variant.args, '--timeout', '20m');
@@ -48,7 +53,9 @@ async function main(variant: Variant, world: World): Promise<void> {
     );
   const onceGone: (() => Promise<void>)[] = [];
   await variant.look({ ...(await clusterScene(scene, variant.nodes)), onceGone: (look) => onceGone.push(look) });
+  say(`${await reserved(world)} machines of the tenant's quota of ${QUOTA} are reserved`);
   await deleteCluster(world, before);
+  await givenBack(world);
   for (const look of onceGone) await look();
 }
 

@@ -16,9 +16,5 @@ export async function reserved({ management, system }: World): Promise<number> {
 
 /** Waits until all is given back. @throws {Error} where something is held after a minute */
 export async function givenBack(world: World): Promise<void> {
-  await until(
-    'nothing is held of the quota',
-    async () => ((await reserved(world)) === 0 ? true : undefined),
-    60_000,
-  );
+  await until('nothing is held of the quota', async () => ((await reserved(world)) === 0 ? true : undefined), 60_000);
 }
