@@ -87,7 +87,7 @@ node_problem_detector() {
 # csi_sanity VERSION: upstream's main.go with csi-sanity/retry.go
 csi_sanity() {
   local module=github.com/kubernetes-csi/csi-test/v5@$1 name=csi-sanity-$1 dir=$OUT/addons/csi-sanity/$1/bin
-  [ -e "$OUT/src/$name/retry.go" ] || rm -rf "$dir"
+  cmp -s "$HERE/kubernetes/csi-sanity/retry.go" "$OUT/src/$name/retry.go" || rm -rf "$dir"
   missing "$dir" csi-sanity || return 0
   replaces "$module" | go_module "$name" "$module"
   sed 's/config := sanity.NewTestConfig()/&\n\tconfig.DialOptions = append(config.DialOptions, grpc.WithUnaryInterceptor(retry))/; s/^import (/&\n\t"google.golang.org\/grpc"/' \
