@@ -125,9 +125,10 @@ export async function keepMembership(
       );
     againMs = deed.againMs;
   }
-  const isLate = mayComeLate(controlPlaneOf(cluster), machines);
+  // What is held is looked at again anyway.
+  const isLate = step.do === 'nothing' && mayComeLate(controlPlaneOf(cluster), machines);
   // Its Machine is gone, and so is its server: what it had brought in was seen by this look.
-  const isOver = isLate && step.do === 'nothing' && !machines.some((m) => m.metadata.uid === joinMachine);
+  const isOver = isLate && !machines.some((m) => m.metadata.uid === joinMachine);
   if (isLate && !isOver)
     againMs = Math.min(againMs ?? AGAIN_MS.unwell, lateAgainMs(joinMachine, machines, d.clock.now()));
   await say([{ type: CLUSTER_CONDITIONS.etcdHealthy, ...said }], isOver ? { joinMachine: undefined } : {});
