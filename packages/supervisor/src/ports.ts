@@ -1,21 +1,33 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
+
+/** Below those that systems give to outgoing connections (Linux: from 32 768, others: from 49 152): these would be taken before somebody listens there. */
+const [LOWEST, HIGHEST] = [12_000, 32_000];
+const TRIES = 100;
 
 /**
- * Free ports of an address. All are held until the last is found, so that none comes twice.
+ * Free ports of an address, chosen by chance. All are held until the last is found, so that none comes twice.
  *
  * @param host - address to listen on; default loopback
+ * @throws {Error} the address is not one of this machine's, or all ports that were tried are taken
  */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
-      return server;
-    }),
-  );
+  const servers = await Promise.all(Array.from({ length: count }, () => holdOne(host)));
   const ports = servers.map((s) => (s.address() as { port: number }).port);
   await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
   return ports;
+}
+
+async function holdOne(host: string): Promise<Server> {
+  for (let tries = 1; ; tries++) {
+    const server = createServer();
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    try {
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+      return server;
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries >= TRIES) throw e;
+    }
+  }
 }
 
 /**
