@@ -1,14 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { aCluster, aMachine, CLUSTERS, machineProgress, progress, startWorld, type World } from './world.ts';
+import { aCluster, aMachine, CLUSTERS, machineProgress, progress, startTeam, type World } from './world.ts';
 
 let w: World;
 beforeEach(async () => {
-  w = await startWorld();
-  w.on(`GET ${CLUSTERS}`, { body: { items: [aCluster('web'), aCluster('api', { status: {} })] } });
-  w.on(`GET ${CLUSTERS}/web`, { body: aCluster() });
-  w.on(`GET ${CLUSTERS}/web/machines`, { body: { items: [aMachine('web-default-aaaaa')] } });
-  w.on(`GET ${CLUSTERS}/api/machines`, { body: { items: [] } });
+  w = await startTeam();
 });
 afterEach(() => w.close());
 

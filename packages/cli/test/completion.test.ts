@@ -3,15 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { aCluster, aMachine, CLUSTERS, startWorld, type World } from './world.ts';
+import { startTeam, type World } from './world.ts';
 
 let w: World;
 beforeEach(async () => {
-  w = await startWorld();
-  w.on(`GET ${CLUSTERS}`, { body: { items: [aCluster('web'), aCluster('api', { status: {} })] } });
-  w.on(`GET ${CLUSTERS}/web`, { body: aCluster() });
-  w.on(`GET ${CLUSTERS}/web/machines`, { body: { items: [aMachine('web-default-aaaaa')] } });
-  w.on(`GET ${CLUSTERS}/api/machines`, { body: { items: [] } });
+  w = await startTeam();
 });
 afterEach(() => w.close());
 

@@ -106,6 +106,16 @@ export async function startWorld(): Promise<World> {
 
 export const CLUSTERS = '/v1/tenants/blue/clusters';
 
+/** A team with two clusters: `web` runs, `api` is new. */
+export async function startTeam(): Promise<World> {
+  const w = await startWorld();
+  w.on(`GET ${CLUSTERS}`, { body: { items: [aCluster('web'), aCluster('api', { status: {} })] } });
+  w.on(`GET ${CLUSTERS}/web`, { body: aCluster() });
+  w.on(`GET ${CLUSTERS}/web/machines`, { body: { items: [aMachine('web-default-aaaaa')] } });
+  w.on(`GET ${CLUSTERS}/api/machines`, { body: { items: [] } });
+  return w;
+}
+
 /** A cluster as the API gives it. */
 export const aCluster = (name = 'web', more: object = {}) => ({
   apiVersion: 'shoto.dev/v1alpha1',

@@ -20,8 +20,8 @@ export interface ReflectorOptions<T extends HasMeta> extends ListQuery {
   /** Asks for metadata only (PartialObjectMetadata): no content is sent, however large or secret. */
   metadataOnly?: boolean;
   /**
-   * Cuts an object down to the fields in use, as soon as it is parsed; without its UID it is told from others of its name by `resourceVersion` alone. `managedFields` are dropped before, unless only metadata is asked for: then
-   * they are all that tells who changed an object.
+   * Cuts an object down to the fields in use, as soon as it is parsed; without its UID it is told from others of its name by `resourceVersion` alone.
+   * `managedFields` are dropped before, unless only metadata is asked for: then they are all that tells who changed an object.
    */
   trim?: (obj: T) => T;
   /** A change: `now` undefined = deleted, `before` undefined = new. Not called for an object that is as before. */

@@ -61,7 +61,8 @@ function mayHaveJoined({ metadata, spec, status }: Machine, now: number): boolea
 
 /**
  * Looks at the Nodes of a living cluster, by their names: those of servers that are no more go, and Machines whose labels and taints have not
- * reached their Node get a pass, and those that have joined without our knowing are said to have. It makes good what happened while nobody looked, and costs one small request where nothing did.
+ * reached their Node get a pass, and those that have joined without our knowing are said to have. It makes good what happened while nobody looked,
+ * and costs one small request where nothing did.
  *
  * @throws {KubeError}
  */

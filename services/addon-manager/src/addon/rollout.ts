@@ -13,6 +13,7 @@ import { ignoredOf, renderedFor } from './rendered.ts';
 import type { Standing } from './standing.ts';
 
 const NONE: readonly never[] = [];
+
 /** A first installation that takes longer than its bundle allows goes on; it is looked at so often. */
 const LATE_MS = 30_000;
 /** The pods of what is late are looked at so often, and when its counts have changed. */
@@ -154,7 +155,7 @@ async function settle(
   content: BundleContent,
   inventory: Inventory,
 ): Promise<Inventory> {
-  const { items } = p.memory.applied.get(name)!;
+  const { items, at } = p.memory.applied.get(name)!;
   const want = new Set(items.map(idOf));
   const others = [...p.memory.inventories!].filter(([n]) => n !== name).map(([, inv]) => inv);
   const goes = toPrune(inventory.items, want, inventory.never, others);
@@ -174,6 +175,6 @@ async function settle(
   p.memory.dirty.delete(name);
   p.memory.latePods.delete(name);
   // Not needed again, and a fleet has many.
-  p.memory.applied.set(name, { items: NONE, conflicts: NONE, at: p.memory.applied.get(name)!.at });
+  p.memory.applied.set(name, { items: NONE, conflicts: NONE, at });
   return done;
 }

@@ -127,18 +127,17 @@ export async function keepMembership(
   }
   // What is held is looked at again anyway.
   const isLate = step.do === 'nothing' && mayComeLate(controlPlaneOf(cluster), machines);
+  const holder = machines.find((m) => m.metadata.uid === joinMachine);
   // Its Machine is gone, and so is its server: what it had brought in was seen by this look.
-  const isOver = isLate && !machines.some((m) => m.metadata.uid === joinMachine);
-  if (isLate && !isOver)
-    againMs = Math.min(againMs ?? AGAIN_MS.unwell, lateAgainMs(joinMachine, machines, d.clock.now()));
+  const isOver = isLate && !holder;
+  if (isLate && holder) againMs = Math.min(againMs ?? AGAIN_MS.unwell, lateAgainMs(holder, d.clock.now()));
   await say([{ type: CLUSTER_CONDITIONS.etcdHealthy, ...said }], isOver ? { joinMachine: undefined } : {});
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
 }
 
 /** While its server is being deleted, which takes seconds; where something holds that up, now and then. */
-function lateAgainMs(joinMachine: string | undefined, machines: readonly Machine[], now: number): number {
-  const { conditions } = machines.find((m) => m.metadata.uid === joinMachine)?.status?.bootstrap ?? {};
-  const removed = findCondition(conditions, MACHINE_CONDITIONS.memberRemoved);
+function lateAgainMs(holder: Machine, now: number): number {
+  const removed = findCondition(holder.status?.bootstrap.conditions, MACHINE_CONDITIONS.memberRemoved);
   return removed && now - Date.parse(removed.lastTransitionTime) > LATE_MS ? AGAIN_MS.unwell : AGAIN_MS.late;
 }
 

@@ -12,7 +12,7 @@ const MACHINES = resourceOf(MachineKind);
 const AT_ONCE = 8;
 
 /**
- * Makes, changes and removes Machine objects as planned. A Machine is born whole, finalizers and all; asking twice for one meets
+ * Removes, makes and changes Machine objects as planned. A Machine is born whole, finalizers and all; asking twice for one meets
  * `AlreadyExists`, which is as good.
  */
 export async function ensureMachines(pass: ClusterPass, plan: Plan, ids: Ids): Promise<void> {
