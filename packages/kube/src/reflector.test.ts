@@ -174,6 +174,18 @@ describe.each(['http/1.1', 'h2'] as const)('a reflector over %s', (protocol) => 
     expect(errors).toEqual(['listener', 'listener']);
   });
 
+  it('tells nothing of an object that is as before when it lists again, though trim has left no UID', async () => {
+    api.put(MAPS, named('m'));
+    reflect({ trim: ({ metadata: { uid: _, ...metadata } }) => ({ metadata }) });
+    await watching();
+    expect(reflector.get('a/m')?.metadata.uid).toBeUndefined();
+    const lists = () => api.requests.filter((r) => r.query.has('limit')).length;
+    reflector.relist();
+    await expect.poll(lists).toBe(2);
+    api.put(MAPS, named('after'));
+    await expect.poll(() => changes).toEqual(['new a/m', 'new a/after']);
+  });
+
   it('keeps only what trim leaves, and never managedFields', async () => {
     api.put(MAPS, {
       ...named('m', { big: 'x', small: 'y' }),

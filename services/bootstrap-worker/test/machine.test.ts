@@ -89,6 +89,10 @@ it('a machine that never checked in is told of after fifteen minutes, once', asy
   expect(hasExpired(m, s.clock.now())).toBe(false);
   await s.clock.advance(14 * 60_000);
   expect(hasExpired(m, s.clock.now())).toBe(true);
+  // Its node is Ready: it has joined, though a restored management cluster does not know it.
+  expect(hasExpired({ ...m, status: { ...m.status!, health: { revision: 1, ready: true } } }, s.clock.now())).toBe(
+    false,
+  );
   await run(s, m);
   expect(s.machineNow(m).status?.bootstrap.conditions).toEqual([
     expect.objectContaining({ type: 'Joined', status: 'False', reason: 'TicketExpired' }),
